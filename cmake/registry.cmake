@@ -1,0 +1,18 @@
+# burin_registry(OUT LIST.def): the sorted member names of a .def table, one `MACRO(name, ..)` a line.
+# A duplicate or unsorted name stops the configure step; a new line is seen without touching CMake.
+function(burin_registry out file)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+  file(STRINGS "${file}" lines REGEX "^[A-Z_]+\\(")
+  set(names "")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^[A-Z_]+\\(([a-z0-9_]+)" _ "${line}")
+    list(APPEND names "${CMAKE_MATCH_1}")
+  endforeach()
+  set(sorted ${names})
+  list(SORT sorted)
+  list(REMOVE_DUPLICATES sorted)
+  if(NOT "${names}" STREQUAL "${sorted}")
+    message(FATAL_ERROR "${file}: names must be sorted and unique")
+  endif()
+  set(${out} ${names} PARENT_SCOPE)
+endfunction()

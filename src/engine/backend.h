@@ -1,0 +1,168 @@
+// The contract between the program and whatever runs a model: MLX today, llama.cpp behind the same interface.
+// No MLX type appears here; the implementation lies in a module that is opened when a command first needs it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace burin::engine {
+
+/** `Exact` keeps every product in float32; `Fast` quantizes the input of a quantized matmul to int8 by group. */
+enum class Precision { Fast, Exact };
+
+struct LoadOptions {
+  std::filesystem::path model_dir;
+  Precision precision = Precision::Fast;
+  int threads = 0;  // 0: as many as the process may use
+  bool with_tokenizer = true;
+  std::function<void(double fraction)> on_progress;
+};
+
+/** mlx-lm's sampling parameters, names, defaults and order of application. */
+struct SamplingParams {
+  double temperature = 0.0;
+  double top_p = 1.0;
+  double min_p = 0.0;
+  int min_tokens_to_keep = 1;
+  int top_k = 0;
+  double xtc_probability = 0.0;
+  double xtc_threshold = 0.1;
+  double repetition_penalty = 0.0;  // 0: off
+  int repetition_context_size = 20;
+  double presence_penalty = 0.0;
+  int presence_context_size = 20;
+  double frequency_penalty = 0.0;
+  int frequency_context_size = 20;
+  std::map<int32_t, float> logit_bias;
+  std::optional<uint64_t> seed;  // none: from the clock
+};
+
+enum class FinishReason { None, Stop, Length, Cancelled };
+
+/** "stop", "length", "cancelled" or "" as clients spell it. */
+std::string_view to_string(FinishReason reason);
+
+/** One token of an answer. `text` is whole UTF-8 and may be empty while a character or a stop string is incomplete. */
+struct TokenEvent {
+  std::string text;
+  int32_t id = -1;  // -1: no token, only the text that was still held back
+  float logprob = 0.0F;
+  FinishReason finish_reason = FinishReason::None;
+};
+
+struct GenerateRequest {
+  std::vector<int32_t> prompt_ids;
+  SamplingParams sampling;
+  int max_tokens = 256;  // -1: until the model stops
+  std::vector<std::string> stop;
+  int prefill_step_size = 2048;
+  const std::atomic<bool>* cancel = nullptr;  // looked at between any two tokens and prefill chunks
+  std::function<void(int done, int total)> on_prefill;
+};
+
+struct GenerateResult {
+  std::vector<int32_t> tokens;  // generated ids without eos
+  std::string text;
+  FinishReason finish_reason = FinishReason::None;
+  int prompt_tokens = 0;
+  double first_token_ms = 0.0;
+  double prompt_tokens_per_s = 0.0;
+  double predicted_tokens_per_s = 0.0;
+};
+
+/** What a loaded model is. */
+struct ModelFacts {
+  std::string model_type;
+  int context_size = 0;
+  int vocab_size = 0;
+  int thread_count = 0;
+  std::string device;
+  double load_ms = 0.0;
+  uint64_t weight_bytes = 0;
+  uint64_t kv_bytes_per_token = 0;
+};
+
+struct LogitsRequest {
+  std::vector<int32_t> tokens;
+  int chunk = 0;  // prefill this many at a time; 0: all at once
+  int steps = 0;  // the last `steps` tokens one by one
+};
+
+/** logits, row-major (rows, vocab_size) float32: one row for every token of the request. */
+struct Logits {
+  std::vector<float> values;
+  int rows = 0;
+  int vocab_size = 0;
+};
+
+/** Called for every event; return false to cancel. */
+using EventSink = std::function<bool(const TokenEvent&)>;
+
+/**
+ * One model at a time. All calls on one object come from one thread; `cancel` flags may be set from any.
+ * Throws: burin::Error only.
+ */
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual void load(const LoadOptions& options) = 0;
+  virtual void unload() = 0;
+  virtual bool is_loaded() const = 0;
+  virtual ModelFacts facts() const = 0;
+
+  virtual std::vector<int32_t> tokenize(std::string_view text, bool add_special_tokens) = 0;
+  virtual std::string detokenize(const std::vector<int32_t>& ids, bool skip_special_tokens) = 0;
+  virtual bool has_chat_template() const = 0;
+  /** Renders `messages` with the model's own template as mlx-lm does. Throws: Unsupported without a template. */
+  virtual std::string apply_chat_template(const Json& messages, const Json& tools, const Json& kwargs,
+                                          bool add_generation_prompt) = 0;
+
+  virtual GenerateResult generate(const GenerateRequest& request, const EventSink& on_event) = 0;
+  virtual Logits logits(const LogitsRequest& request) = 0;
+};
+
+struct ImportOptions {
+  std::filesystem::path file;
+  std::filesystem::path out_dir;  // made here; must not exist
+  std::function<void(double fraction, std::string_view what)> on_progress;
+};
+
+/** Work on model folders that needs the MLX side but no running model. */
+class ModelTools {
+ public:
+  virtual ~ModelTools() = default;
+  /** GGUF to an MLX folder; returns what was written: {model_type, tensors, size_bytes, quantization}. */
+  virtual Json import_gguf(const ImportOptions& options) = 0;
+};
+
+/** What a backend module offers; `version` names the library underneath ("MLX 0.32.4"). */
+struct BackendModule {
+  std::string name;
+  std::string version;
+  std::function<std::unique_ptr<Backend>()> make_backend;
+  std::function<std::unique_ptr<ModelTools>()> make_tools;
+  std::function<Json()> details;  // devices, BLAS in use, kernel ISA: for `info`
+};
+
+/**
+ * Opens the module `name` ("mlx"), once for the process; looks beside the program, then in ../lib/burin.
+ * Throws: Unsupported, with how to add it, when it is not built or cannot be opened.
+ */
+const BackendModule& open_backend_module(std::string_view name);
+
+/** The symbol every module exports, with C linkage; `abi` must equal kBackendAbi. Null when it does not. */
+constexpr int kBackendAbi = 1;
+using BackendEntry = const BackendModule* (*)(int abi);
+
+}  // namespace burin::engine
