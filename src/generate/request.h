@@ -1,0 +1,67 @@
+// What is asked of a running model and what comes back. Names, defaults and order of application are mlx-lm's.
+// The backend layer copies these to and from the engine's contract, field by field.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace burin::generate {
+
+/** mlx-lm's sampling parameters; ranges are in the parameter tables of samplers.h and logits_processors.h. */
+struct SamplingParams {
+  double temperature = 0.0;
+  double top_p = 1.0;
+  double min_p = 0.0;
+  int min_tokens_to_keep = 1;
+  int top_k = 0;
+  double xtc_probability = 0.0;
+  double xtc_threshold = 0.1;
+  double repetition_penalty = 0.0;  // 0: off
+  int repetition_context_size = 20;
+  double presence_penalty = 0.0;
+  int presence_context_size = 20;
+  double frequency_penalty = 0.0;
+  int frequency_context_size = 20;
+  std::map<int32_t, float> logit_bias;
+  std::optional<uint64_t> seed;  // none: from the clock
+};
+
+enum class FinishReason { None, Stop, Length, Cancelled };
+
+/** One token of an answer; `id` -1 carries only text that was still held back. */
+struct TokenEvent {
+  std::string text;
+  int32_t id = -1;
+  float logprob = 0.0F;
+  FinishReason finish_reason = FinishReason::None;
+};
+
+/** Called for every event; return false to cancel. */
+using EventSink = std::function<bool(const TokenEvent&)>;
+
+struct Request {
+  std::vector<int32_t> prompt_ids;
+  SamplingParams sampling;
+  int max_tokens = 256;  // -1: until the model stops or its context is full
+  std::vector<std::string> stop;
+  int prefill_step_size = 2048;
+  const std::atomic<bool>* cancel = nullptr;  // looked at between any two tokens and prefill chunks
+  std::function<void(int done, int total)> on_prefill;
+};
+
+struct Result {
+  std::vector<int32_t> tokens;  // generated ids without eos
+  std::string text;
+  FinishReason finish_reason = FinishReason::None;
+  int prompt_tokens = 0;
+  double first_token_ms = 0.0;
+  double prompt_tokens_per_s = 0.0;
+  double predicted_tokens_per_s = 0.0;
+};
+
+}  // namespace burin::generate

@@ -1,0 +1,20 @@
+// From a request to events and a result: tokens, text as it becomes whole, stop strings and the reason for the end.
+#pragma once
+
+#include "generate/request.h"
+#include "models/model.h"
+#include "text/tokenizer.h"
+
+namespace burin::generate {
+
+/**
+ * Answers one request. The texts of all events together are the result's text; the last event carries the finish
+ * reason, and text that was held back. No event follows one for which the sink returned false; what was held back is
+ * then dropped. `tokenizer` may be null: no text then, and only the model's own eos tokens end it.
+ * Generation ends with `Length` when the context is full. Threads: the thread that loaded the model.
+ * Throws: InvalidArgument (fact "param") for a bad request, a prompt that fills the context included.
+ */
+Result generate(const models::Model& model, const text::Tokenizer* tokenizer, const Request& request,
+                const EventSink& on_event);
+
+}  // namespace burin::generate

@@ -1,0 +1,65 @@
+// A model whose next token is a function of the last one: the loop around it can be checked without weights.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "models/model.h"
+
+namespace burin::generate {
+
+namespace mx = mlx::core;
+
+/** Counts tokens, holds nothing. */
+class CountingCache : public nn::Cache {
+ public:
+  std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override {
+    offset_ += keys.shape(2);
+    return {keys, values};
+  }
+  ops::Mask make_mask(int, int) const override { return {}; }
+  int offset() const override { return offset_; }
+  bool is_trimmable() const override { return true; }
+  int trim(int count) override {
+    offset_ -= count;
+    return count;
+  }
+  std::vector<mx::array> state() const override { return {mx::array(offset_)}; }
+  uint64_t nbytes() const override { return 0; }
+
+ private:
+  int offset_ = 0;
+};
+
+/** Puts all weight on `next(last id)`; remembers the length of every call. */
+class FakeModel : public models::Model {
+ public:
+  FakeModel(int vocab_size, std::function<int32_t(int32_t)> next) : next_(std::move(next)) {
+    facts_.vocab_size = vocab_size;
+  }
+  mx::array logits(const mx::array& ids, nn::CacheList& cache) const override { return last_logits(ids, cache); }
+  mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const override {
+    mx::array held = mx::contiguous(ids);
+    mx::eval(held);
+    const int length = ids.shape(1);
+    calls.push_back(length);
+    cache.at(0)->update_and_fetch(mx::zeros({1, 1, length, 1}), mx::zeros({1, 1, length, 1}));
+    std::vector<float> row(facts_.vocab_size, 0.0F);
+    row.at(next_(held.data<int32_t>()[length - 1])) = 4.0F;
+    return mx::array(row.data(), {1, facts_.vocab_size});
+  }
+  nn::CacheList make_cache() const override {
+    nn::CacheList cache;
+    cache.push_back(std::make_unique<CountingCache>());
+    return cache;
+  }
+  const models::ModelFacts& facts() const override { return facts_; }
+
+  models::ModelFacts facts_;
+  mutable std::vector<int> calls;
+
+ private:
+  std::function<int32_t(int32_t)> next_;
+};
+
+}  // namespace burin::generate
