@@ -1,0 +1,114 @@
+#include "models/model.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "models/architecture.h"
+#include "models/weights.h"
+#include "nn/decoder.h"
+#include "ops/runtime.h"
+
+namespace burin::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+/** Any DecoderSpec is run by the same class. */
+class DecoderModel : public Model {
+ public:
+  DecoderModel(nn::Decoder decoder, ModelFacts facts) : decoder_(std::move(decoder)), facts_(std::move(facts)) {}
+
+  mx::array logits(const mx::array& ids, nn::CacheList& cache) const override {
+    return decoder_.head(decoder_.hidden(ids, cache));
+  }
+  mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const override {
+    const mx::array h = decoder_.hidden(ids, cache);
+    const mx::array last = mx::slice(h, {0, h.shape(1) - 1, 0}, {h.shape(0), h.shape(1), h.shape(2)});
+    return mx::squeeze(decoder_.head(last), 1);
+  }
+  nn::CacheList make_cache() const override { return decoder_.make_cache(); }
+  const ModelFacts& facts() const override { return facts_; }
+
+ private:
+  nn::Decoder decoder_;
+  ModelFacts facts_;
+};
+
+void add_eos(std::set<int32_t>& eos, const Json* value) {
+  if (value == nullptr) {
+    return;
+  }
+  for (const Json& item : value->is_array() ? *value : Json::array({*value})) {
+    if (item.is_number_integer()) {
+      eos.insert(item.get<int32_t>());
+    }
+  }
+}
+
+/** generation_config.json's eos replaces config.json's; a generation_config that is no JSON is ignored, as in mlx-lm.
+ */
+std::set<int32_t> read_eos(const JsonView& config, const fs::path& model_dir) {
+  std::set<int32_t> eos;
+  if (const fs::path file = model_dir / "generation_config.json"; fs::exists(file)) {
+    try {
+      const Json generation = read_json_file(file);
+      add_eos(eos, JsonView(generation, file.filename().string()).find("eos_token_id"));
+    } catch (const Error&) {
+      eos.clear();
+    }
+  }
+  if (eos.empty()) {
+    add_eos(eos, config.find("eos_token_id"));
+  }
+  return eos;
+}
+
+uint64_t kv_bytes_per_token(const nn::DecoderSpec& spec) {
+  uint64_t values = 0;
+  for (const nn::LayerSpec& layer : spec.layers) {
+    values += 2ULL * static_cast<uint64_t>(layer.attention.kv_heads) * static_cast<uint64_t>(layer.attention.head_dim);
+  }
+  return values * sizeof(float);
+}
+
+bool is_unused(std::string_view name, bool tied_head) {
+  return name.find("rotary_emb.inv_freq") != std::string_view::npos || (tied_head && name.starts_with("lm_head."));
+}
+
+void refuse_custom_code(const JsonView& config) {
+  if (config.has("model_file")) {
+    throw Error(ErrorCode::Unsupported, config.source(), "the model brings its own Python code (\"model_file\")")
+        .hint("burin never runs code from a download; use a conversion of a supported architecture");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOptions& options) {
+  const Json json = read_json_file(model_dir / "config.json", {.max_bytes = size_t{16} << 20});
+  const JsonView config(json, "config.json");
+  refuse_custom_code(config);
+  const Architecture& architecture = find_architecture(config);
+  nn::QuantizationMap quantization = nn::QuantizationMap::from_config(config);
+
+  WeightFiles files(model_dir);
+  const nn::DecoderSpec spec =
+      architecture.spec(config, [&](const std::string& name) { return files.find(name) != nullptr; });
+  files.drop_if([&](std::string_view name) { return is_unused(name, spec.tied_head); });
+  const bool on_cpu = mx::default_device() == mx::Device::cpu;
+  nn::Parameters parameters(files, std::move(quantization), options.precision, on_cpu);
+  nn::Decoder decoder(parameters, spec);
+  files.require_all_taken();
+  files.read_all(ops::threads(), options.on_progress);
+
+  ModelFacts facts{.model_type = spec.model_type,
+                   .context_size = spec.context_size,
+                   .vocab_size = spec.vocab_size,
+                   .weight_bytes = files.taken_bytes(),
+                   .kv_bytes_per_token = kv_bytes_per_token(spec),
+                   .eos_token_ids = read_eos(config, model_dir)};
+  return std::make_unique<DecoderModel>(std::move(decoder), std::move(facts));
+}
+
+}  // namespace burin::models

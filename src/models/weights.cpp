@@ -1,0 +1,241 @@
+#include "models/weights.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace burin::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kPiece = uint64_t{8} << 20;
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+
+mx::Dtype to_mx(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Bool:
+      return mx::bool_;
+    case Dtype::U8:
+      return mx::uint8;
+    case Dtype::I8:
+      return mx::int8;
+    case Dtype::U16:
+      return mx::uint16;
+    case Dtype::I16:
+      return mx::int16;
+    case Dtype::U32:
+      return mx::uint32;
+    case Dtype::I32:
+      return mx::int32;
+    case Dtype::U64:
+      return mx::uint64;
+    case Dtype::I64:
+      return mx::int64;
+    case Dtype::F16:
+      return mx::float16;
+    case Dtype::BF16:
+      return mx::bfloat16;
+    case Dtype::F32:
+      return mx::float32;
+    default:
+      throw Error(ErrorCode::Unsupported, "weights", "tensors of type " + std::string(name(dtype)));
+  }
+}
+
+/** Names every shard that the index promises; the folder must hold each. */
+void check_index(const fs::path& model_dir, const std::vector<fs::path>& present) {
+  const fs::path index = model_dir / "model.safetensors.index.json";
+  if (!fs::exists(index)) {
+    return;
+  }
+  const Json json = read_json_file(index, {.max_bytes = size_t{256} << 20});
+  const JsonView view(json, index.filename().string());
+  const auto map = view.object("weight_map");
+  if (!map) {
+    return;
+  }
+  for (const auto& [tensor, shard] : map->json().items()) {
+    const std::string file = shard.is_string() ? shard.get<std::string>() : "";
+    const bool plain = !file.empty() && fs::path(file).filename() == file;
+    if (!plain || std::ranges::none_of(present, [&](const fs::path& p) { return p.filename() == file; })) {
+      throw Error(ErrorCode::Corrupt, view.source(), "shard \"" + file + "\" of tensor " + tensor + " is missing")
+          .hint("the download is incomplete; fetch the model again");
+    }
+  }
+}
+
+std::vector<fs::path> weight_files(const fs::path& model_dir) {
+  std::vector<fs::path> files;
+  for (const auto& item : fs::directory_iterator(model_dir)) {
+    const std::string name = item.path().filename().string();
+    if (name.starts_with("model") && name.ends_with(".safetensors")) {
+      files.push_back(item.path());
+    }
+  }
+  std::ranges::sort(files);
+  if (files.empty()) {
+    throw Error(ErrorCode::NotFound, "weights", "no model*.safetensors in " + model_dir.filename().string())
+        .hint("burin runs MLX-format folders; GGUF files are brought in with `burin import`");
+  }
+  return files;
+}
+
+/** Whole huge pages inside a large buffer: far fewer page faults while it fills. */
+void advise_huge_pages(std::byte* data, uint64_t nbytes) {
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
+  const uintptr_t end = (address + nbytes) / kHugePage * kHugePage;
+  if (end > begin) {
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  }
+}
+
+void widen_bfloat16(const uint16_t* from, float* to, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t bits = static_cast<uint32_t>(from[i]) << 16;
+    std::memcpy(to + i, &bits, sizeof bits);
+  }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("f16c")))
+#endif
+void widen_float16(const uint16_t* from, float* to, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    _Float16 half;
+    std::memcpy(&half, from + i, sizeof half);
+    to[i] = static_cast<float>(half);
+  }
+}
+
+}  // namespace
+
+WeightFiles::WeightFiles(const fs::path& model_dir) {
+  const std::vector<fs::path> files = weight_files(model_dir);
+  check_index(model_dir, files);
+  for (const fs::path& file : files) {
+    add_file(file);
+  }
+}
+
+void WeightFiles::add_file(const fs::path& path) {
+  files_.push_back(std::make_unique<InputFile>(path));
+  const InputFile* file = files_.back().get();
+  for (const TensorInfo& tensor : read_safetensors_header(*file).tensors) {
+    mx::Shape shape;
+    for (const int64_t dim : tensor.shape) {
+      shape.push_back(static_cast<int>(dim));
+    }
+    Entry entry{.stored = {.shape = std::move(shape), .dtype = to_mx(tensor.dtype)},
+                .file = file,
+                .offset = tensor.offset,
+                .nbytes = tensor.nbytes};
+    if (!entries_.emplace(tensor.name, std::move(entry)).second) {
+      throw Error(ErrorCode::Corrupt, file->name(), "tensor " + tensor.name + " is also in another file");
+    }
+  }
+}
+
+const nn::StoredTensor* WeightFiles::find(const std::string& name) const {
+  const auto it = entries_.find(name);
+  return it == entries_.end() ? nullptr : &it->second.stored;
+}
+
+mx::array WeightFiles::take(const std::string& name, bool widen) {
+  Entry& entry = entries_.at(name);
+  const bool half = entry.stored.dtype == mx::float16 || entry.stored.dtype == mx::bfloat16;
+  const bool widens = widen && half;
+  const uint64_t size = entry.nbytes * (widens ? 2 : 1);
+  mx::allocator::Data data = mx::allocator::malloc(size);
+  auto* target = static_cast<std::byte*>(data.buffer().raw_ptr());
+  if (target == nullptr && size > 0) {
+    throw Error(ErrorCode::ResourceExhausted, "weights", fmt::format("no memory for {} bytes of {}", size, name));
+  }
+  advise_huge_pages(target, size);
+  for (uint64_t at = 0; at < entry.nbytes; at += kPiece) {
+    jobs_.push_back({.file = entry.file,
+                     .offset = entry.offset + at,
+                     .nbytes = std::min(kPiece, entry.nbytes - at),
+                     .target = target + at * (widens ? 2 : 1),
+                     .widen = widens,
+                     .is_bfloat16 = entry.stored.dtype == mx::bfloat16});
+  }
+  entry.taken = true;
+  taken_bytes_ += size;
+  return mx::array(std::move(data), entry.stored.shape, widens ? mx::float32 : entry.stored.dtype);
+}
+
+void WeightFiles::drop_if(const std::function<bool(std::string_view)>& unused) {
+  std::erase_if(entries_, [&](const auto& item) { return unused(item.first); });
+}
+
+void WeightFiles::require_all_taken() const {
+  std::string extra;
+  int count = 0;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.taken && ++count <= 3) {
+      extra += (extra.empty() ? "" : ", ") + name;
+    }
+  }
+  if (count > 0) {
+    throw Error(ErrorCode::Corrupt, "weights",
+                fmt::format("{} tensor{} config.json does not describe: {}{}", count, count == 1 ? "" : "s", extra,
+                            count > 3 ? ", .." : ""));
+  }
+}
+
+void WeightFiles::run(const ReadJob& job) {
+  if (!job.widen) {
+    job.file->read_at(job.offset, {job.target, job.nbytes});
+    return;
+  }
+  std::vector<uint16_t> half(job.nbytes / 2);
+  job.file->read_at(job.offset, std::as_writable_bytes(std::span(half)));
+  auto* out = reinterpret_cast<float*>(job.target);
+  job.is_bfloat16 ? widen_bfloat16(half.data(), out, half.size()) : widen_float16(half.data(), out, half.size());
+}
+
+void WeightFiles::read_all(int threads, const std::function<void(double)>& on_progress) {
+  std::atomic<size_t> next{0};
+  std::mutex failure_mutex;
+  std::exception_ptr failure;
+  const auto work = [&](bool reports) {
+    try {
+      for (size_t i = next++; i < jobs_.size(); i = next++) {
+        run(jobs_[i]);
+        if (reports && on_progress) {
+          on_progress(static_cast<double>(i + 1) / static_cast<double>(jobs_.size()));
+        }
+      }
+    } catch (...) {
+      const std::scoped_lock lock(failure_mutex);
+      failure = std::current_exception();
+      next = jobs_.size();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (int i = 1; i < threads; ++i) {
+      helpers.emplace_back(work, false);
+    }
+    work(true);
+  }
+  jobs_.clear();
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace burin::models

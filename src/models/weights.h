@@ -1,0 +1,67 @@
+// The tensors of a model folder: headers checked first, bytes read in parallel straight into MLX's buffers.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "base/safetensors.h"
+#include "nn/parameters.h"
+
+namespace burin::models {
+
+namespace mx = mlx::core;
+
+/**
+ * All `model*.safetensors` of a folder as one set of tensors.
+ * Throws: NotFound without any; Corrupt for bad headers, a name in two files, or a shard that the index names and
+ * the folder lacks.
+ */
+class WeightFiles : public nn::TensorSource {
+ public:
+  explicit WeightFiles(const std::filesystem::path& model_dir);
+
+  const nn::StoredTensor* find(const std::string& name) const override;
+  mx::array take(const std::string& name, bool widen) override;
+
+  /** Leaves out tensors that the architecture has no use for. */
+  void drop_if(const std::function<bool(std::string_view name)>& unused);
+  /** Throws: Corrupt, naming tensors that nothing took. */
+  void require_all_taken() const;
+  /** Fills every array that was taken. Throws: Corrupt when a file ends early. */
+  void read_all(int threads, const std::function<void(double fraction)>& on_progress);
+  /** Bytes that the taken arrays occupy in memory. */
+  uint64_t taken_bytes() const { return taken_bytes_; }
+
+ private:
+  struct Entry {
+    nn::StoredTensor stored;
+    const InputFile* file;
+    uint64_t offset;
+    uint64_t nbytes;
+    bool taken = false;
+  };
+  struct ReadJob {
+    const InputFile* file;
+    uint64_t offset;
+    uint64_t nbytes;
+    std::byte* target;
+    bool widen;
+    bool is_bfloat16;
+  };
+
+  void add_file(const std::filesystem::path& path);
+  static void run(const ReadJob& job);
+
+  std::vector<std::unique_ptr<InputFile>> files_;
+  std::map<std::string, Entry> entries_;
+  std::vector<ReadJob> jobs_;
+  uint64_t taken_bytes_ = 0;
+};
+
+}  // namespace burin::models

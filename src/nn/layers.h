@@ -1,0 +1,50 @@
+// The three layers with parameters of their own: linear map, embedding table, RMS norm.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "nn/parameters.h"
+#include "nn/spec.h"
+
+namespace burin::nn {
+
+/** x (.., K) -> x @ W^T + b (.., N). */
+class Linear {
+ public:
+  Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias);
+  mx::array operator()(const mx::array& x) const;
+
+ private:
+  WeightMatrix weight_;
+  std::optional<mx::array> bias_;
+  ops::Precision precision_;
+};
+
+/** The token table, and the output map where the head is tied to it. */
+class Embedding {
+ public:
+  Embedding(Parameters& parameters, const std::string& path, int vocab_size, int dims);
+  /** Shapes: ids (B, L) -> (B, L, D). */
+  mx::array operator()(const mx::array& ids) const;
+  /** Shapes: x (.., D) -> (.., V). */
+  mx::array as_linear(const mx::array& x) const;
+
+ private:
+  WeightMatrix table_;
+  ops::Precision precision_;
+};
+
+/** x * rsqrt(mean(x^2) + eps) * w, with 1 + w where the spec says so. */
+class RmsNorm {
+ public:
+  RmsNorm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec);
+  mx::array operator()(const mx::array& x) const;
+
+ private:
+  mx::array weight_;
+  bool plus_one_;
+  float eps_;
+};
+
+}  // namespace burin::nn

@@ -1,0 +1,86 @@
+// How modules get their tensors: by name, with the shape they must have, quantized where the checkpoint says so.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "ops/quantized.h"
+
+namespace burin::nn {
+
+namespace mx = mlx::core;
+
+/** Shape and type of a stored tensor, before its bytes are read. */
+struct StoredTensor {
+  mx::Shape shape;
+  mx::Dtype dtype;
+};
+
+/** Where tensors come from. Arrays are handed out before their bytes are read; nothing may evaluate them until then. */
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  /** Null when there is no tensor of that name. */
+  virtual const StoredTensor* find(const std::string& name) const = 0;
+  /** Marks the tensor as used; floats are widened to float32 when `widen`. */
+  virtual mx::array take(const std::string& name, bool widen) = 0;
+};
+
+/** One entry of config.json's `quantization`. */
+struct QuantizationEntry {
+  int group_size = 64;
+  int bits = 4;
+};
+
+/**
+ * The quantization map of a checkpoint: a default and entries by module path; `false` keeps a module float.
+ * Source: mlx-lm 0.32.2 utils.py load_model.
+ */
+class QuantizationMap {
+ public:
+  QuantizationMap() = default;
+  /** Throws: Unsupported for modes other than affine and for foreign quantization methods; Corrupt for odd values. */
+  static QuantizationMap from_config(const JsonView& config);
+
+  bool any() const { return any_; }
+  /** How `path` is stored; `has_scales` and the two widths decide where the map has no entry. */
+  std::optional<QuantizationEntry> entry(const std::string& path, bool has_scales, int input_dims, int packed_cols,
+                                         int scale_cols) const;
+
+ private:
+  bool any_ = false;
+  std::map<std::string, std::optional<QuantizationEntry>> entries_;
+};
+
+/** A weight matrix in either form. */
+struct WeightMatrix {
+  std::optional<mx::array> dense;  // (N, K)
+  std::optional<ops::QuantizedWeight> quantized;
+};
+
+/** Hands out checked parameters. Throws: Corrupt, naming the tensor, when one is missing or misshaped. */
+class Parameters {
+ public:
+  Parameters(TensorSource& source, QuantizationMap map, ops::Precision precision, bool widen)
+      : source_(source), map_(std::move(map)), precision_(precision), widen_(widen) {}
+
+  /** Weight (rows, cols) of the module at `path`, quantized or not. */
+  WeightMatrix matrix(const std::string& path, int rows, int cols);
+  /** A 1-D or other plain tensor of exactly `shape`. */
+  mx::array tensor(const std::string& name, const mx::Shape& shape);
+  ops::Precision precision() const { return precision_; }
+
+ private:
+  WeightMatrix quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry);
+  void require(const std::string& name, const mx::Shape& shape, bool floating) const;
+
+  TensorSource& source_;
+  QuantizationMap map_;
+  ops::Precision precision_;
+  bool widen_;
+};
+
+}  // namespace burin::nn
