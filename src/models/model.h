@@ -13,7 +13,7 @@
 
 namespace burin::models {
 
-namespace mx = mlx::core;
+
 
 struct ModelFacts {
   std::string model_type;

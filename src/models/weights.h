@@ -15,7 +15,7 @@
 
 namespace burin::models {
 
-namespace mx = mlx::core;
+
 
 /**
  * All `model*.safetensors` of a folder as one set of tensors.

@@ -10,7 +10,7 @@
 
 namespace burin::nn {
 
-namespace mx = mlx::core;
+
 
 /** Keys and values of one layer, (B, K, S, Dh) each. */
 class Cache {

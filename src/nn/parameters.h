@@ -11,7 +11,7 @@
 
 namespace burin::nn {
 
-namespace mx = mlx::core;
+
 
 /** Shape and type of a stored tensor, before its bytes are read. */
 struct StoredTensor {

@@ -1,0 +1,26 @@
+// Matmul and lookup with affine-quantized weights: our kernels on the CPU, MLX's own on a GPU.
+#pragma once
+
+#include "ops/array.h"
+
+namespace burin::ops {
+
+/** `Exact` keeps every product in float32; `Fast` quantizes the input of a matmul to int8 by weight group. */
+enum class Precision { Fast, Exact };
+
+/** value = scale * code + bias for each group of a row; codes are packed as little-endian bit streams. */
+struct QuantizedWeight {
+  mx::array weight;  // (N, K * bits / 32) uint32
+  mx::array scales;  // (N, K / group_size) float32, float16 or bfloat16
+  mx::array biases;  // as scales
+  int group_size;
+  int bits;
+};
+
+/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU x is float32. */
+mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision);
+
+/** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32 on the CPU. */
+mx::array quantized_embedding(const mx::array& ids, const QuantizedWeight& w);
+
+}  // namespace burin::ops
