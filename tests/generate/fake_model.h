@@ -37,16 +37,22 @@ class FakeModel : public models::Model {
   FakeModel(int vocab_size, std::function<int32_t(int32_t)> next) : next_(std::move(next)) {
     facts_.vocab_size = vocab_size;
   }
-  mx::array logits(const mx::array& ids, nn::CacheList& cache) const override { return last_logits(ids, cache); }
-  mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const override {
+  mx::array logits(const mx::array& ids, nn::CacheList& cache) const override {
     mx::array held = mx::contiguous(ids);
     mx::eval(held);
     const int length = ids.shape(1);
     calls.push_back(length);
     cache.at(0)->update_and_fetch(mx::zeros({1, 1, length, 1}), mx::zeros({1, 1, length, 1}));
-    std::vector<float> row(facts_.vocab_size, 0.0F);
-    row.at(next_(held.data<int32_t>()[length - 1])) = 4.0F;
-    return mx::array(row.data(), {1, facts_.vocab_size});
+    std::vector<float> rows(static_cast<size_t>(length) * facts_.vocab_size, 0.0F);
+    for (int i = 0; i < length; ++i) {
+      rows.at(static_cast<size_t>(i) * facts_.vocab_size + next_(held.data<int32_t>()[i])) = 4.0F;
+    }
+    return mx::array(rows.data(), {1, length, facts_.vocab_size});
+  }
+  mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const override {
+    const int length = ids.shape(1);
+    return mx::reshape(mx::slice(logits(ids, cache), {0, length - 1, 0}, {1, length, facts_.vocab_size}),
+                       {1, facts_.vocab_size});
   }
   nn::CacheList make_cache() const override {
     nn::CacheList cache;
