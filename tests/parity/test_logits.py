@@ -1,0 +1,72 @@
+"""Logits of `burin logits --precision exact` against mlx-lm in float32: full, chunked and stepwise."""
+
+import os
+import subprocess
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx_lm.models.cache import make_prompt_cache
+
+import tiny_models
+
+TOLERANCE = 2e-4  # of the largest logit
+FULL = os.environ.get("BURIN_FULL") == "1"
+
+# (tokens, chunk, steps): around the window of 8, and past the cache's growth step of 256
+CASES = [
+    (1, 0, 0),
+    (2, 0, 2),
+    (7, 0, 0),
+    (8, 3, 1),
+    (9, 0, 0),
+    (9, 4, 5),
+    (24, 5, 10),
+    (300, 0, 0),
+    (300, 64, 60),
+]
+
+
+def case_tokens(count):
+    return np.random.default_rng(count).integers(0, tiny_models.BASE["vocab_size"], count).tolist()
+
+
+def reference_logits(model, tokens):
+    cache = make_prompt_cache(model)
+    logits = model(mx.array([tokens]), cache=cache)[0].astype(mx.float32)
+    return np.array(logits)
+
+
+def burin_logits(burin, model_dir, tokens, chunk, steps, out):
+    command = [burin, "logits", str(model_dir), "--tokens", ",".join(map(str, tokens)), "--out", str(out)]
+    command += ["--chunk", str(chunk), "--steps", str(steps), "--precision", "exact"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return np.array(mx.load(str(out))["logits"])
+
+
+def check(burin, folder, tmp_path):
+    model = tiny_models.load_float32(folder)
+    expected = {}
+    for count, chunk, steps in CASES:
+        tokens = case_tokens(count)
+        if count not in expected:
+            expected[count] = reference_logits(model, tokens)
+        got = burin_logits(burin, folder, tokens, chunk, steps, tmp_path / "logits.safetensors")
+        scale = np.abs(expected[count]).max()
+        worst = np.abs(got - expected[count]).max() / scale
+        assert worst <= TOLERANCE, f"{count} tokens, chunk {chunk}, steps {steps}: {worst:.1e}"
+
+
+@pytest.mark.parametrize("quantization", tiny_models.QUANTIZATIONS)
+@pytest.mark.parametrize("config", tiny_models.CONFIGS)
+def test_logits_equal_mlx_lm(burin, tmp_path, tmp_path_factory, config, quantization):
+    folder = tmp_path_factory.getbasetemp() / f"{config}-{quantization}"
+    check(burin, tiny_models.build(folder, config, quantization), tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("quantization", ["float32", "4bit_g32", "mixed"])
+@pytest.mark.parametrize("config", ["llama", "gemma3_text"])
+def test_half_precision_checkpoints(burin, tmp_path, tmp_path_factory, config, quantization, dtype):
+    folder = tmp_path_factory.getbasetemp() / f"{config}-{quantization}-{dtype}"
+    check(burin, tiny_models.build(folder, config, quantization, getattr(mx, dtype)), tmp_path)
