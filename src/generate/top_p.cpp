@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "generate/samplers.h"
+#include "generate/sort.h"
 
 namespace burin::generate {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::array kParameters{Parameter{
 
 /** Drops tokens with a strictly greater mass of at least top_p * total above them; ties with the threshold stay. */
 mx::array apply_top_p(const mx::array& logprobs, double top_p) {
-  const mx::array sorted = mx::sort(logprobs, -1);
+  const mx::array sorted = sorted_rows(logprobs);
   const mx::array probs = mx::exp(mx::astype(sorted, mx::float32));
   const mx::array mass_above = mx::cumsum(probs, -1, /* reverse = */ true, /* inclusive = */ false);
   const int rows = logprobs.shape(0);

@@ -1,0 +1,47 @@
+"""Requests to the backend module by way of the test program `generate_probe`, which lies beside burin."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STARTER = Path(os.environ.get("BURIN_MODELS", REPOSITORY / ".deps" / "models")) / "starter"
+FULL = os.environ.get("BURIN_FULL") == "1"
+# Where mlx-lm's two best tokens are closer than this, rounding may choose.
+TIE = 1e-3
+
+
+def starter():
+    if not (STARTER / "config.json").exists():
+        pytest.fail("the starter model is not set up: run ./dev setup")
+    return STARTER
+
+
+def probe(program, model_dir, requests, precision="exact"):
+    """(facts of the model, one answer for each request)."""
+    binary = Path(os.environ.get("BURIN_PROBE", Path(program).parent / "generate_probe"))
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    done = subprocess.run([str(binary), str(model_dir), precision], input=lines, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    facts, *answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(requests)
+    return facts, answers
+
+
+def requests_for(cases, answers):
+    """The same requests with mlx-lm's prompt ids."""
+    return [
+        {key: value for key, value in case.items() if key not in ("prompt", "messages")} | {"ids": answer["ids"]}
+        for case, answer in zip(cases, answers, strict=True)
+    ]
+
+
+def first_difference(ours, theirs):
+    """Index of the first token that differs; None when the sequences are equal."""
+    for index, (a, b) in enumerate(zip(ours, theirs, strict=False)):
+        if a != b:
+            return index
+    return None if len(ours) == len(theirs) else min(len(ours), len(theirs))
