@@ -24,7 +24,9 @@ def probe(program, model_dir, requests, precision="exact"):
     """(facts of the model, one answer for each request)."""
     binary = Path(os.environ.get("BURIN_PROBE", Path(program).parent / "generate_probe"))
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    done = subprocess.run([str(binary), str(model_dir), precision], input=lines, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(binary), str(model_dir), precision], input=lines, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     facts, *answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(requests)

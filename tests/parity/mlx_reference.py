@@ -15,7 +15,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDENS = REPOSITORY / ".deps" / "goldens"
 SAMPLER = ("top_p", "min_p", "min_tokens_to_keep", "top_k", "xtc_probability", "xtc_threshold")
-PENALTIES = tuple(f"{kind}_{what}" for kind in ("repetition", "presence", "frequency") for what in ("penalty", "context_size"))
+PENALTIES = tuple(
+    f"{kind}_{what}" for kind in ("repetition", "presence", "frequency") for what in ("penalty", "context_size")
+)
 
 
 def digest_of(model_dir, cases):
@@ -44,7 +46,12 @@ def reference(name, model_dir, cases):
     if not golden.exists():
         GOLDENS.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
-            [sys.executable, __file__, str(model_dir)], input=json.dumps(cases), capture_output=True, text=True, env=environment()
+            [sys.executable, __file__, str(model_dir)],
+            check=False,
+            input=json.dumps(cases),
+            capture_output=True,
+            text=True,
+            env=environment(),
         )
         assert done.returncode == 0, done.stderr[-4000:]
         temporary = golden.with_suffix(f".{os.getpid()}")
@@ -60,7 +67,9 @@ def load_float32(model_dir):
     from mlx_lm.utils import dequantize_model
 
     model, tokenizer = mlx_lm.load(str(model_dir))
-    model.update(tree_map(lambda p: p.astype(mx.float32) if mx.issubdtype(p.dtype, mx.floating) else p, model.parameters()))
+    model.update(
+        tree_map(lambda p: p.astype(mx.float32) if mx.issubdtype(p.dtype, mx.floating) else p, model.parameters())
+    )
     model = dequantize_model(model)
     mx.eval(model.parameters())
     return model, tokenizer
@@ -87,7 +96,9 @@ def answer(model, tokenizer, case):
 
     ids = prompt_ids(tokenizer, case)
     special = tokenizer.encode("\n") + list(tokenizer.eos_token_ids)
-    sampler = make_sampler(case.get("temperature", 0.0), xtc_special_tokens=special, **{k: case[k] for k in SAMPLER if k in case})
+    sampler = make_sampler(
+        case.get("temperature", 0.0), xtc_special_tokens=special, **{k: case[k] for k in SAMPLER if k in case}
+    )
     bias = {int(k): v for k, v in case.get("logit_bias", {}).items()} or None
     processors = make_logits_processors(bias, **{k: case[k] for k in PENALTIES if k in case})
     mx.random.seed(case.get("seed", 0))

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from generate_probe import FULL, TIE, first_difference, probe, requests_for, starter
+from generate_probe import TIE, first_difference, probe, requests_for, starter
 from mlx_reference import reference
 
 PLAIN = [
@@ -44,9 +44,8 @@ CHAT = [
 
 
 def cases():
-    everything = [{"prompt": text, "max_tokens": 48} for text in PLAIN]
-    everything += [{"messages": [{"role": "user", "content": text}], "max_tokens": 48} for text in CHAT]
-    return everything if FULL else everything[::3]
+    plain = [{"prompt": text, "max_tokens": 48} for text in PLAIN]
+    return plain + [{"messages": [{"role": "user", "content": text}], "max_tokens": 48} for text in CHAT]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +111,9 @@ def test_stop_strings_cut_the_text(burin, greedy):
 
 def test_stop_strings_that_never_come_change_nothing(burin, greedy):
     _, ours, theirs = greedy
-    requests = [{"ids": their["ids"], "max_tokens": 48, "stop": [our["text"][-3:] + "\0"]} for our, their in zip(ours, theirs)]
+    requests = [
+        {"ids": their["ids"], "max_tokens": 48, "stop": [our["text"][-3:] + "\0"]} for our, their in zip(ours, theirs)
+    ]
     _, answers = probe(burin, starter(), requests)
     assert [a["text"] for a in answers] == [our["text"] for our in ours]
 
@@ -137,7 +138,19 @@ def test_the_program_gives_the_same_answer(burin, greedy):
     asked, ours, _ = greedy
     case = next(i for i, c in enumerate(asked) if "messages" in c)
     question = asked[case]["messages"][0]["content"]
-    command = [str(burin), "run", str(starter()), question, "--json", "--precision", "exact", "--max-tokens", "48", "--temperature", "0"]
+    command = [
+        str(burin),
+        "run",
+        str(starter()),
+        question,
+        "--json",
+        "--precision",
+        "exact",
+        "--max-tokens",
+        "48",
+        "--temperature",
+        "0",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)["data"]

@@ -11,9 +11,21 @@ SETTINGS = {
     "min_tokens_to_keep": {"temperature": 1.5, "min_p": 0.7, "min_tokens_to_keep": 4},
     "top_k": {"temperature": 0.8, "top_k": 40},
     "xtc": {"temperature": 1.0, "xtc_probability": 0.5, "xtc_threshold": 0.1},
-    "all filters": {"temperature": 0.9, "top_p": 0.95, "min_p": 0.02, "top_k": 50, "xtc_probability": 0.3, "xtc_threshold": 0.05},
+    "all filters": {
+        "temperature": 0.9,
+        "top_p": 0.95,
+        "min_p": 0.02,
+        "top_k": 50,
+        "xtc_probability": 0.3,
+        "xtc_threshold": 0.05,
+    },
     "repetition": {"temperature": 0.7, "repetition_penalty": 1.3},
-    "presence and frequency": {"temperature": 0.7, "presence_penalty": 0.6, "frequency_penalty": 0.4, "frequency_context_size": 5},
+    "presence and frequency": {
+        "temperature": 0.7,
+        "presence_penalty": 0.6,
+        "frequency_penalty": 0.4,
+        "frequency_context_size": 5,
+    },
     "logit_bias": {"temperature": 1.0, "logit_bias": {"28": 4.0, "260": -3.0, "30": -100.0}},
     "greedy with every processor": {
         "repetition_penalty": 1.2,
