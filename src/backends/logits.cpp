@@ -13,8 +13,6 @@ namespace {
 
 namespace mx = mlx::core;
 
-constexpr int64_t kMaxPieceBytes = int64_t{512} << 20;
-
 void check(const engine::LogitsRequest& request, int vocab_size) {
   generate::check_ids(request.tokens, vocab_size);
   if (request.chunk < 0) {
@@ -32,13 +30,14 @@ void check(const engine::LogitsRequest& request, int vocab_size) {
 
 }  // namespace
 
-engine::Logits compute_logits(const models::Model& model, const engine::LogitsRequest& request) {
+engine::Logits compute_logits(const models::Model& model, const engine::LogitsRequest& request,
+                              int64_t max_piece_bytes) {
   const int vocab_size = model.facts().vocab_size;
   check(request, vocab_size);
   const int total = static_cast<int>(request.tokens.size());
   const int prefill = total - request.steps;
   const auto fitting = static_cast<int>(
-      std::clamp<int64_t>(kMaxPieceBytes / (int64_t{vocab_size} * static_cast<int64_t>(sizeof(float))), 1, total));
+      std::clamp<int64_t>(max_piece_bytes / (int64_t{vocab_size} * static_cast<int64_t>(sizeof(float))), 1, total));
   const int chunk = std::min(request.chunk == 0 ? prefill : request.chunk, fitting);
 
   engine::Logits result{.rows = total, .vocab_size = vocab_size};

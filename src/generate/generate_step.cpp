@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -110,7 +111,12 @@ Step GenerateStep::next() {
   }
   ++steps_;
   input_ = id;
-  return {.id = id.item<int32_t>(), .logprob = logprob.item<float>()};
+  const Step step{.id = id.item<int32_t>(), .logprob = logprob.item<float>()};
+  if (std::isnan(step.logprob)) {
+    throw Error(ErrorCode::Corrupt, "generate", "the model's logits are not numbers")
+        .hint("its weights are damaged or do not fit its config.json");
+  }
+  return step;
 }
 
 }  // namespace burin::generate

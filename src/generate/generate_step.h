@@ -39,7 +39,7 @@ class GenerateStep {
 
   /** Runs the prompt up to its last token, which is left for the first `next()`. False when cancelled on the way. */
   bool prefill(std::span<const int32_t> prompt_ids);
-  /** The next token; appends the one before it to the cache. */
+  /** The next token; appends the one before it to the cache. Throws: Corrupt when the logits are NaN. */
   Step next();
 
  private:

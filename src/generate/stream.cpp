@@ -180,6 +180,9 @@ class Answer {
 Result generate(const models::Model& model, const text::Tokenizer* tokenizer, const Request& request,
                 const EventSink& on_event) {
   check_ids(request.prompt_ids, model.facts().vocab_size);
+  if (tokenizer == nullptr && !request.stop.empty()) {
+    refuse("stop", "stop strings need the tokenizer, which was not loaded");
+  }
   return Answer(model, tokenizer, request, on_event).run();
 }
 

@@ -36,10 +36,11 @@ TEST(Logits, ChunksAndStepsGiveTheSameRows) {
 }
 
 TEST(Logits, LargeVocabulariesAreDoneInPieces) {
-  const auto model = counting(1 << 20);
-  const auto logits = compute_logits(model, {.tokens = std::vector<int32_t>(130, 5)});
-  EXPECT_EQ(logits.rows, 130);
-  EXPECT_EQ(model.calls, (std::vector<int>{128, 2}));
+  const auto model = counting(1024);
+  const auto logits = compute_logits(model, {.tokens = std::vector<int32_t>(10, 5)}, 4 * 1024 * sizeof(float));
+  EXPECT_EQ(logits.rows, 10);
+  EXPECT_EQ(logits.values.size(), 10U * 1024U);
+  EXPECT_EQ(model.calls, (std::vector<int>{4, 4, 2}));
 }
 
 TEST(Logits, RefusesBadRequests) {

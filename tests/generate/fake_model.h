@@ -45,7 +45,7 @@ class FakeModel : public models::Model {
     cache.at(0)->update_and_fetch(mx::zeros({1, 1, length, 1}), mx::zeros({1, 1, length, 1}));
     std::vector<float> rows(static_cast<size_t>(length) * facts_.vocab_size, 0.0F);
     for (int i = 0; i < length; ++i) {
-      rows.at(static_cast<size_t>(i) * facts_.vocab_size + next_(held.data<int32_t>()[i])) = 4.0F;
+      rows.at(static_cast<size_t>(i) * facts_.vocab_size + next_(held.data<int32_t>()[i])) = height;
     }
     return mx::array(rows.data(), {1, length, facts_.vocab_size});
   }
@@ -62,6 +62,7 @@ class FakeModel : public models::Model {
   const models::ModelFacts& facts() const override { return facts_; }
 
   models::ModelFacts facts_;
+  float height = 4.0F;  // logit of the next token; all others are 0
   mutable std::vector<int> calls;
 
  private:

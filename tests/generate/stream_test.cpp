@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "fake_model.h"
 
@@ -138,6 +140,18 @@ TEST(Generate, PenaltyContextCrossesThePrefillChunks) {
   EXPECT_EQ(c.run().tokens, (Ids{0}));
 }
 
+TEST(Generate, NaNLogitsAreAnError) {
+  Counting c;
+  c.model.height = std::nanf("");
+  try {
+    c.run();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::Corrupt);
+  }
+  EXPECT_TRUE(c.events.empty());
+}
+
 TEST(Generate, RefusesBadRequestsBeforeTheModelRuns) {
   const auto refused = [](const std::string& param, const std::function<void(Counting&)>& spoil) {
     Counting c;
@@ -152,7 +166,7 @@ TEST(Generate, RefusesBadRequestsBeforeTheModelRuns) {
   refused("max_tokens", [](Counting& c) { c.request.max_tokens = 0; });
   refused("max_tokens", [](Counting& c) { c.request.max_tokens = -2; });
   refused("prefill_step_size", [](Counting& c) { c.request.prefill_step_size = 0; });
-  refused("stop", [](Counting& c) { c.request.stop = {""}; });
+  refused("stop", [](Counting& c) { c.request.stop = {"text"}; });
   refused("top_p", [](Counting& c) { c.request.sampling.top_p = 7; });
   refused("logit_bias", [](Counting& c) { c.request.sampling.logit_bias = {{99, 1.F}}; });
 }
