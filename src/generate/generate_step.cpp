@@ -95,14 +95,28 @@ mx::array GenerateStep::processed(mx::array logits) {
   return logits;
 }
 
-Step GenerateStep::next() {
-  const mx::array raw = model_.last_logits(mx::expand_dims(*input_, 0), cache_);
-  remember(*input_);
+GenerateStep::Pending GenerateStep::start(const mx::array& input) {
+  const mx::array raw = model_.last_logits(mx::expand_dims(input, 0), cache_);
+  remember(input);
   const mx::array logits = processed(raw);
   const mx::array logprobs = logits - mx::logsumexp(logits, -1, true);
   const mx::array id = mx::astype(sampler_(logprobs), mx::int32);
-  mx::array logprob = mx::astype(mx::take_along_axis(logprobs, mx::expand_dims(id, -1), -1), mx::float32);
-  mx::eval(id, logprob);
+  const mx::array logprob = mx::astype(mx::take_along_axis(logprobs, mx::expand_dims(id, -1), -1), mx::float32);
+  mx::async_eval(id, logprob);
+  return {.id = id, .logprob = logprob};
+}
+
+Step GenerateStep::next(bool look_ahead) {
+  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(*input_);
+  input_ = now.id;
+  if (look_ahead) {
+    ahead_ = start(now.id);
+  }
+  const Step step{.id = now.id.item<int32_t>(), .logprob = now.logprob.item<float>()};
+  if (std::isnan(step.logprob)) {
+    throw Error(ErrorCode::Corrupt, "generate", "the model's logits are not numbers")
+        .hint("its weights are damaged or do not fit its config.json");
+  }
   if (steps_ == 0 && options_.on_prefill) {
     options_.on_prefill(prompt_tokens_, prompt_tokens_);
   }
@@ -110,12 +124,6 @@ Step GenerateStep::next() {
     mx::clear_cache();
   }
   ++steps_;
-  input_ = id;
-  const Step step{.id = id.item<int32_t>(), .logprob = logprob.item<float>()};
-  if (std::isnan(step.logprob)) {
-    throw Error(ErrorCode::Corrupt, "generate", "the model's logits are not numbers")
-        .hint("its weights are damaged or do not fit its config.json");
-  }
   return step;
 }
 

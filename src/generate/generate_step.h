@@ -39,11 +39,21 @@ class GenerateStep {
 
   /** Runs the prompt up to its last token, which is left for the first `next()`. False when cancelled on the way. */
   bool prefill(std::span<const int32_t> prompt_ids);
-  /** The next token; appends the one before it to the cache. Throws: Corrupt when the logits are NaN. */
-  Step next();
+  /**
+   * The next token; appends the one before it to the cache. With `look_ahead` the step after it is queued before this
+   * one is read, so that its graph is built while this one still runs: wasted only when the caller stops here.
+   * Throws: Corrupt when the logits are NaN.
+   */
+  Step next(bool look_ahead);
 
  private:
+  struct Pending {
+    mx::array id;       // (1) int32
+    mx::array logprob;  // (1, 1) float32
+  };
+
   bool cancelled() const;
+  Pending start(const mx::array& input);
   void remember(const mx::array& ids);
   mx::array processed(mx::array logits);
 
@@ -53,6 +63,7 @@ class GenerateStep {
   Options options_;
   nn::CacheList cache_;
   std::optional<mx::array> input_;    // the token that the next step runs
+  std::optional<Pending> ahead_;      // the next step, when it was queued already
   std::optional<mx::array> context_;  // tokens the processors see; kept only when there are any
   int prompt_tokens_ = 0;
   int steps_ = 0;

@@ -1,8 +1,14 @@
 #include "generate/sort.h"
 
+#include <mlx/backend/cpu/encoder.h>
+#include <mlx/primitives.h>
+
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <memory>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -39,6 +45,32 @@ void sort_by_digit(const std::vector<uint32_t>& from, std::vector<uint32_t>& to,
   }
 }
 
+/** Lazy like every MLX operation, so that a step can be queued while the one before it is still read. */
+class RadixSort : public mx::UnaryPrimitive {
+ public:
+  using UnaryPrimitive::UnaryPrimitive;
+
+  void eval_cpu(const std::vector<mx::array>& inputs, mx::array& out) override {
+    out.set_data(mx::allocator::malloc(out.nbytes()));
+    auto& encoder = mx::cpu::get_command_encoder(stream());
+    encoder.set_input_array(inputs[0]);
+    encoder.set_output_array(out);
+    encoder.dispatch([x = inputs[0].data<float>(), y = out.data<float>(), size = out.size(),
+                      width = static_cast<size_t>(out.shape(-1))] {
+      std::copy_n(x, size, y);
+      for (size_t row = 0; row < size; row += width) {
+        radix_sort({y + row, width});
+      }
+    });
+  }
+
+  void eval_gpu(const std::vector<mx::array>&, mx::array&) override {
+    throw std::runtime_error("[RadixSort] is for the CPU");
+  }
+
+  const char* name() const override { return "RadixSort"; }
+};
+
 }  // namespace
 
 void radix_sort(std::span<float> values) {
@@ -57,17 +89,11 @@ void radix_sort(std::span<float> values) {
 }
 
 mx::array sorted_rows(const mx::array& x) {
-  if (x.dtype() != mx::float32 || mx::default_device() != mx::Device::cpu) {
+  const mx::Stream stream = mx::default_stream(mx::default_device());
+  if (x.dtype() != mx::float32 || stream.device != mx::Device::cpu || x.ndim() == 0) {
     return mx::sort(x, -1);
   }
-  mx::array held = mx::contiguous(x);
-  mx::eval(held);
-  std::vector<float> values(held.data<float>(), held.data<float>() + held.size());
-  const auto width = static_cast<size_t>(x.shape(-1));
-  for (size_t row = 0; row < values.size(); row += width) {
-    radix_sort(std::span(values).subspan(row, width));
-  }
-  return mx::array(values.data(), x.shape());
+  return mx::array(x.shape(), mx::float32, std::make_shared<RadixSort>(stream), {mx::contiguous(x)});
 }
 
 }  // namespace burin::generate

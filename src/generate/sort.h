@@ -10,7 +10,7 @@ namespace burin::generate {
 /** Sorts by value, ascending, -0 before +0, in three passes of 11 bits. */
 void radix_sort(std::span<float> values);
 
-/** Shapes: x (B, V) -> (B, V), each row as mx::sort gives it; float32 rows on the CPU are evaluated here. */
+/** Shapes: x (B, V) -> (B, V), each row as mx::sort gives it; lazy. */
 mlx::core::array sorted_rows(const mlx::core::array& x);
 
 }  // namespace burin::generate

@@ -115,20 +115,23 @@ class Answer {
       end(FinishReason::Cancelled);
       return std::move(result_);
     }
-    Step step = steps_.next();
+    Step step = next();
     const double first_s = seconds_since(start);
     result_.first_token_ms = first_s * 1e3;
     result_.prompt_tokens_per_s = result_.prompt_tokens / first_s;
     const Clock::time_point first = Clock::now();
     int more = 0;
     for (; take(step); ++more) {
-      step = steps_.next();
+      step = next();
     }
     result_.predicted_tokens_per_s = more == 0 ? 0.0 : more / seconds_since(first);
     return std::move(result_);
   }
 
  private:
+  /** No step is queued beyond the last token that the limit allows. */
+  Step next() { return steps_.next(static_cast<int>(result_.tokens.size()) + 1 < limit_); }
+
   /** Handles one token; true when another one is wanted. */
   bool take(const Step& step) {
     if (eos_.contains(step.id)) {
