@@ -1,0 +1,30 @@
+#include "cli/envelope.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace burin::cli {
+namespace {
+
+constexpr std::array<std::string_view, 2> kListFacts{"available_hashes", "matches"};
+
+}  // namespace
+
+Json success_envelope(std::string_view command, Json data) {
+  return {{"status", "success"}, {"command", command}, {"data", std::move(data)}, {"error", nullptr}};
+}
+
+Json error_envelope(std::string_view command, const Error& error) {
+  Json details{{"type", error.type()}, {"message", error.message()}};
+  if (!error.hint().empty()) {
+    details["hint"] = error.hint();
+  }
+  for (const auto& [key, value] : error.facts()) {
+    const bool list = std::ranges::find(kListFacts, key) != kListFacts.end();
+    details[key] = list ? parse_json(value, key) : Json(value);
+  }
+  return {{"status", "error"}, {"command", command}, {"data", nullptr}, {"error", std::move(details)}};
+}
+
+}  // namespace burin::cli

@@ -1,0 +1,23 @@
+// Everything the program takes from its process: environment variables and terminals. Read once, handed down as data.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "hub/paths.h"
+
+namespace burin::cli {
+
+struct Environment {
+  hub::HubPaths paths;
+  std::filesystem::path state_dir;  // XDG_STATE_HOME/burin; may be empty
+  bool no_color = false;
+  bool stdin_terminal = false;
+  bool stdout_terminal = false;
+  bool stderr_terminal = false;
+  uint64_t memory_total_bytes = 0;  // 0: unknown
+};
+
+Environment read_environment();
+
+}  // namespace burin::cli

@@ -1,0 +1,54 @@
+// What goes to stdout and stderr: complete writes, errors noticed, control bytes of untrusted text kept from terminals.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace burin::cli {
+
+struct OutputOptions {
+  bool json = false;
+  bool stdout_terminal = false;
+  bool stderr_terminal = false;
+  bool color = false;  // of stderr; only on a terminal
+};
+
+class Output {
+ public:
+  explicit Output(const OutputOptions& options) : options_(options) {}
+
+  bool is_json() const { return options_.json; }
+  bool stdout_is_terminal() const { return options_.stdout_terminal; }
+  bool stderr_is_terminal() const { return options_.stderr_terminal; }
+
+  /** To stdout as it is. Throws: ResourceExhausted or Internal when not all of it can be written. */
+  void print(std::string_view text);
+  /** Names, paths, file content: control bytes are shown as \x1b on a terminal. */
+  void print_untrusted(std::string_view text);
+  /** Text a model wrote: control bytes are dropped on a terminal. */
+  void print_answer(std::string_view text);
+
+  /** One line to stderr, with untrusted text made visible on a terminal; failures are ignored. */
+  void note(std::string_view text);
+  /** `error: ..` and `hint: ..` on stderr. */
+  void report(const Error& error);
+  /** Redraws one progress line; nothing without a terminal. An empty text clears it. */
+  void progress(std::string_view text);
+
+ private:
+  OutputOptions options_;
+  bool progress_shown_ = false;
+};
+
+/** C0 but newline and tab, DEL, C1, bidirectional overrides and bytes that are no UTF-8, written as \xNN. */
+std::string escape_controls(std::string_view text);
+
+/** The same set, left out. */
+std::string strip_controls(std::string_view text);
+
+/** stdout's reader is gone: the program ends without a word. */
+bool is_broken_pipe(const Error& error);
+
+}  // namespace burin::cli

@@ -1,0 +1,102 @@
+#include <fmt/format.h>
+
+#include "cli/answer.h"
+#include "cli/models.h"
+#include "cli/sampling_options.h"
+
+namespace burin::cli {
+namespace {
+
+std::string prompt_of(const Context& context) {
+  const std::string given = context.arguments.text("PROMPT");
+  return given == "-" ? read_stdin() : given;
+}
+
+std::vector<int32_t> encode(const Context& context, engine::Backend& backend, const std::string& prompt) {
+  if (context.arguments.has("--no-chat-template") || !backend.has_chat_template()) {
+    if (context.arguments.has("--system")) {
+      throw Error(ErrorCode::InvalidArgument, "run", "--system needs a chat template")
+          .hint("write it into the prompt instead");
+    }
+    return encode_plain(backend, prompt);
+  }
+  Json messages = Json::array();
+  if (context.arguments.has("--system")) {
+    messages.push_back({{"role", "system"}, {"content", context.arguments.text("--system")}});
+  }
+  messages.push_back({{"role", "user"}, {"content", prompt}});
+  return encode_chat(backend, messages);
+}
+
+Json data_of(const std::string& model, const std::string& prompt, const engine::GenerateResult& result,
+             double load_ms) {
+  return {{"model", model},
+          {"prompt", prompt},
+          {"response", result.text},
+          {"tokens", result.tokens},
+          {"finish_reason", to_string(result.finish_reason)},
+          {"usage", {{"prompt_tokens", result.prompt_tokens}, {"completion_tokens", result.tokens.size()}}},
+          {"timings",
+           {{"load_ms", load_ms},
+            {"first_token_ms", result.first_token_ms},
+            {"prompt_per_second", result.prompt_tokens_per_s},
+            {"predicted_per_second", result.predicted_tokens_per_s}}}};
+}
+
+void print_facts(Context& context, const std::string& model, const engine::ModelFacts& facts) {
+  context.output.note(fmt::format("{}: {}, {} of weights, context {}, {} with {} threads, loaded in {:.0f} ms", model,
+                                  facts.model_type, size_text(facts.weight_bytes), facts.context_size, facts.device,
+                                  facts.thread_count, facts.load_ms));
+}
+
+Json run(Context& context) {
+  const hub::ResolvedModel model = model_of(context);
+  engine::GenerateRequest request = request_from(context.arguments);
+  Output& output = context.output;
+  if (!context.arguments.has("PROMPT")) {
+    throw Error(ErrorCode::InvalidArgument, "run", "there is no prompt").hint("give one, or - to read it from stdin");
+  }
+  const std::string prompt = prompt_of(context);
+  const auto backend = load_model(context, model, true);
+  const bool people = !output.is_json();
+  if (people && context.arguments.has("--verbose")) {
+    print_facts(context, model.name, backend->facts());
+  }
+  request.prompt_ids = encode(context, *backend, prompt);
+  const bool stream = people && !context.arguments.has("--no-stream");
+  const engine::GenerateResult result =
+      answer(context, *backend, std::move(request), stream ? Streaming::On : Streaming::Off);
+  if (people) {
+    output.print_answer((stream ? "" : result.text) + (result.text.ends_with('\n') ? "" : "\n"));
+    output.note(speed_line(result));
+  }
+  if (result.finish_reason == engine::FinishReason::Cancelled) {
+    throw Error(ErrorCode::Cancelled, "run", "interrupted");
+  }
+  return data_of(model.name, prompt, result, backend->facts().load_ms);
+}
+
+}  // namespace
+
+extern const Command run_command{
+    .name = "run",
+    .summary = "answer a prompt with a model",
+    .positionals = {kModelPositional,
+                    {.name = "PROMPT", .help = "the question; - reads it from stdin", .required = false}},
+    .options = std::vector<Option>{{.name = "--system",
+                                    .kind = ValueKind::Text,
+                                    .value_name = "TEXT",
+                                    .help = "system message in front of the prompt"},
+                                   {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
+                                   {.name = "--no-stream", .help = "print the answer when it is complete"},
+                                   {.name = "--verbose", .help = "say on stderr what was loaded"}} +
+               sampling_options() + execution_options(),
+    .examples = {{.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
+                 {.line = "git diff | burin run qwen3 - --system \"Write a commit message.\"",
+                  .what = "the prompt from a pipe"},
+                 {.line = "burin run starter \"A haiku\" --temperature 0.8 --seed 7 --max-tokens 60",
+                  .what = "a draw that can be repeated"}},
+    .run = run,
+};
+
+}  // namespace burin::cli

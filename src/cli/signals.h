@@ -1,0 +1,32 @@
+// Ctrl-C and SIGTERM while something runs that can stop by itself.
+#pragma once
+
+#include <atomic>
+#include <csignal>
+
+namespace burin::cli {
+
+/**
+ * While it lives, the first SIGINT or SIGTERM sets the flag instead of ending the program; a second one ends it.
+ * Not nested; the earlier handlers come back at the end.
+ */
+class CancelScope {
+ public:
+  CancelScope();
+  ~CancelScope();
+  CancelScope(const CancelScope&) = delete;
+  CancelScope& operator=(const CancelScope&) = delete;
+
+  const std::atomic<bool>& flag() const;
+  /** Throws: Cancelled when a signal came. */
+  void check() const;
+
+ private:
+  struct sigaction interrupt_{};
+  struct sigaction terminate_{};
+};
+
+/** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE is ignored. */
+void prepare_process();
+
+}  // namespace burin::cli

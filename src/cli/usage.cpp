@@ -1,0 +1,121 @@
+#include "cli/usage.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "cli/arguments.h"
+
+namespace burin::cli {
+namespace {
+
+constexpr size_t kTermWidth = 28;
+
+std::string entry(const std::string& term, const std::string& text) {
+  if (term.size() > kTermWidth - 2) {
+    return fmt::format("  {}\n  {:{}}{}\n", term, "", kTermWidth, text);
+  }
+  return fmt::format("  {:{}}{}\n", term, kTermWidth, text);
+}
+
+std::string usage_line(const Command& command) {
+  std::string line = "usage: burin " + full_name(command);
+  for (const Positional& positional : command.positionals) {
+    line += positional.required ? fmt::format(" {}", positional.name) : fmt::format(" [{}]", positional.name);
+  }
+  for (const Option& option : command.options) {
+    if (option.required) {
+      line += fmt::format(" {} {}", option.name, option.value_name);
+    }
+  }
+  return line + " [options]\n";
+}
+
+std::string option_entry(const Option& option) {
+  std::string term(option.name);
+  if (option.kind != ValueKind::Flag) {
+    term += fmt::format(" {}", option.value_name);
+  }
+  std::string facts = range_text(option);
+  const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : "; ") + fact; };
+  if (!option.default_text.empty()) {
+    add(fmt::format("default {}", option.default_text));
+  }
+  if (option.repeatable) {
+    add("may be repeated");
+  }
+  return entry(term, facts.empty() ? std::string(option.help) : fmt::format("{} ({})", option.help, facts));
+}
+
+Json describe(const Option& option) {
+  static constexpr std::array<std::string_view, 5> kKinds{"flag", "integer", "number", "text", "choice"};
+  const auto limit = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
+  const auto text = [](std::string_view value) { return value.empty() ? Json(nullptr) : Json(value); };
+  return {{"name", option.name},
+          {"kind", kKinds.at(static_cast<size_t>(option.kind))},
+          {"value", text(option.value_name)},
+          {"default", text(option.default_text)},
+          {"min", limit(option.low)},
+          {"max", limit(option.high)},
+          {"repeatable", option.repeatable},
+          {"required", option.required},
+          {"help", option.help}};
+}
+
+}  // namespace
+
+std::string overview_text() {
+  std::string text = "burin runs language models on this machine.\n\nusage: burin COMMAND [options]\n\ncommands:\n";
+  for (const Command* command : commands()) {
+    text += entry(full_name(*command), std::string(command->summary));
+  }
+  text += "\n`burin help COMMAND` shows one command with examples; every command takes --json.\n";
+  return text;
+}
+
+std::string help_text(const Command& command) {
+  std::string text = fmt::format("burin {}: {}\n\n{}", full_name(command), command.summary, usage_line(command));
+  if (!command.positionals.empty()) {
+    text += "\narguments:\n";
+  }
+  for (const Positional& positional : command.positionals) {
+    text += entry(std::string(positional.name), std::string(positional.help));
+  }
+  text += "\noptions:\n";
+  for (const Option& option : command.options) {
+    text += option_entry(option);
+  }
+  for (const Option& option : shared_options()) {
+    text += option_entry(option);
+  }
+  text += command.examples.empty() ? "" : "\nexamples:\n";
+  for (const Example& example : command.examples) {
+    text += fmt::format("  {}\n      {}\n", example.line, example.what);
+  }
+  return text;
+}
+
+Json describe(const Command& command) {
+  Json positionals = Json::array();
+  for (const Positional& positional : command.positionals) {
+    positionals.push_back({{"name", positional.name}, {"required", positional.required}, {"help", positional.help}});
+  }
+  Json options = Json::array();
+  for (const Option& option : command.options) {
+    options.push_back(describe(option));
+  }
+  for (const Option& option : shared_options()) {
+    options.push_back(describe(option));
+  }
+  Json examples = Json::array();
+  for (const Example& example : command.examples) {
+    examples.push_back({{"line", example.line}, {"what", example.what}});
+  }
+  return {{"name", full_name(command)},
+          {"summary", command.summary},
+          {"arguments", std::move(positionals)},
+          {"options", std::move(options)},
+          {"examples", std::move(examples)}};
+}
+
+}  // namespace burin::cli

@@ -1,0 +1,31 @@
+// From what the user calls a model to the folder that holds it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/paths.h"
+
+namespace burin::hub {
+
+struct ResolvedModel {
+  std::string name;  // repo name, name in the model home, or the path as given
+  std::filesystem::path dir;
+  std::string hash;     // commit of a cached repo, else empty
+  bool cached = false;  // in the Hugging Face cache
+};
+
+/**
+ * In this order: a path beginning with `/ ./ ../ ~`; a folder in the model home; the exact repo in the cache; the
+ * name with `mlx-community/` in front; a unique case-insensitive part of a name. `name@hash` pins a revision.
+ * Throws: NotFound (model_not_found, hash_not_found + available_hashes), Ambiguous (ambiguous_match + matches);
+ * the lists are facts holding a JSON array.
+ */
+ResolvedModel resolve_model(std::string_view spec, const HubPaths& paths);
+
+/** Every model of the model home and the cache, in this order, each with its default revision. */
+std::vector<ResolvedModel> all_models(const HubPaths& paths);
+
+}  // namespace burin::hub
