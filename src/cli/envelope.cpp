@@ -15,7 +15,7 @@ Json success_envelope(std::string_view command, Json data) {
   return {{"status", "success"}, {"command", command}, {"data", std::move(data)}, {"error", nullptr}};
 }
 
-Json error_envelope(std::string_view command, const Error& error) {
+Json error_details(const Error& error) {
   Json details{{"type", error.type()}, {"message", error.message()}};
   if (!error.hint().empty()) {
     details["hint"] = error.hint();
@@ -24,7 +24,11 @@ Json error_envelope(std::string_view command, const Error& error) {
     const bool list = std::ranges::find(kListFacts, key) != kListFacts.end();
     details[key] = list ? parse_json(value, key) : Json(value);
   }
-  return {{"status", "error"}, {"command", command}, {"data", nullptr}, {"error", std::move(details)}};
+  return details;
+}
+
+Json error_envelope(std::string_view command, const Error& error) {
+  return {{"status", "error"}, {"command", command}, {"data", nullptr}, {"error", error_details(error)}};
 }
 
 }  // namespace burin::cli

@@ -10,7 +10,9 @@ namespace burin::cli {
 
 Json success_envelope(std::string_view command, Json data);
 
-/** `error` has type, message, hint where there is one, and the facts; facts known as lists become lists. */
+/** type, message, hint where there is one, and the facts; facts known as lists become lists. */
+Json error_details(const Error& error);
+
 Json error_envelope(std::string_view command, const Error& error);
 
 }  // namespace burin::cli

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -83,6 +84,16 @@ std::string read_stdin() {
   }
 }
 
+std::vector<std::string> supported_model_types() {
+  std::vector<std::string> types;
+  std::string_view rest = BURIN_MODEL_TYPES;
+  while (!rest.empty()) {
+    types.emplace_back(rest.substr(0, rest.find(',')));
+    rest.remove_prefix(std::min(rest.size(), types.back().size() + 1));
+  }
+  return types;
+}
+
 std::string size_text(uint64_t bytes) {
   static constexpr std::array<std::string_view, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
   size_t unit = 0;
@@ -91,7 +102,7 @@ std::string size_text(uint64_t bytes) {
     value /= 1000;
     ++unit;
   }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits.at(unit));
+  return unit == 0 ? fmt::format("{}B", bytes) : fmt::format("{:.1f}{}", value, kUnits.at(unit));
 }
 
 }  // namespace burin::cli

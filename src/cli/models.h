@@ -30,7 +30,10 @@ std::string inline_or_file(const std::string& value);
 /** stdin to its end as it is. Throws: InvalidArgument beyond 256 MiB. */
 std::string read_stdin();
 
-/** "1.3 GB": decimal units. */
+/** Values of config.json's model_type that burin runs, from the table of architectures. */
+std::vector<std::string> supported_model_types();
+
+/** "1.3GB": decimal units. */
 std::string size_text(uint64_t bytes);
 
 }  // namespace burin::cli

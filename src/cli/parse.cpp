@@ -58,7 +58,8 @@ class Parser {
     try {
       app_.parse(words);
     } catch (const CLI::ExtrasError&) {
-      throw unexpected(app_.remaining().front());
+      std::vector<std::string> extra = app_.remaining();
+      throw unexpected(extra.front() == "--" ? extra.back() : extra.front());
     } catch (const CLI::ParseError& e) {
       throw usage_error(e.what());
     }

@@ -40,7 +40,8 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
   for (const std::string& name : names) {
     const std::string known = lower_ascii(std::string_view(name).substr(0, kMaxLength));
     const std::string_view last = std::string_view(known).substr(known.rfind('/') + 1);
-    const size_t edits = std::min(edits_between(wanted, known), edits_between(wanted, last));
+    const bool begins = wanted.size() > 2 && (known.starts_with(wanted) || last.starts_with(wanted));
+    const size_t edits = begins ? 1 : std::min(edits_between(wanted, known), edits_between(wanted, last));
     if (edits <= 1 + wanted.size() / 3) {
       found.emplace_back(edits, name);
     }
