@@ -54,6 +54,11 @@ cargo_is_new_enough() {
   [ "${minor:-0}" -ge "$rust_least" ]
 }
 
+# Debian's cargo-web is new enough where a cargo earlier in PATH is not.
+choose_cargo() {
+  if ! cargo_is_new_enough && [ -x /usr/bin/cargo ]; then PATH=/usr/bin:$PATH; fi
+}
+
 # The packages of the named groups of tools/apt.txt that dpkg does not have.
 missing_packages() {
   for group in "$@"; do sed -n "s/^$group //p" tools/apt.txt; done | while read -r package; do
@@ -110,6 +115,8 @@ model_files() {
   fi
 }
 
+crates() { CARGO_NET_OFFLINE=false cargo fetch --locked --manifest-path src/text/bridge/Cargo.toml; }
+
 # set_up GROUP: run (what the program needs), test, check or fuzz (what they need on top). Nothing to do: some milliseconds.
 set_up() {
   requirements=tools/requirements.txt
@@ -120,7 +127,9 @@ set_up() {
     *) groups="run test $1" requirements=tools/requirements-test.txt ;;
   esac
   stamp=.deps/stamps/$1
-  wanted="$(hash_of tools/setup.sh tools/apt.txt tools/Brewfile tools/models.txt "$requirements") $root"
+  locks="tools/setup.sh tools/apt.txt tools/Brewfile tools/models.txt src/text/bridge/Cargo.lock"
+  # shellcheck disable=SC2086
+  wanted="$(hash_of $locks "$requirements") $root"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/python3 ]; then return; fi
   set_up_started=$(now)
   say "setting up ($1)"
@@ -128,11 +137,14 @@ set_up() {
   # shellcheck disable=SC2086
   [ "${BURIN_SYSTEM_PACKAGES:-}" = ready ] || system_packages $groups
   step python-packages python_environment "$requirements"
+  choose_cargo
+  step crates crates
   step starter-models model_files
   echo "$wanted" >"$stamp"
   # Who has the test packages has those of `run` too.
   if [ "$1" != run ]; then
-    echo "$(hash_of tools/setup.sh tools/apt.txt tools/Brewfile tools/models.txt tools/requirements.txt) $root" >.deps/stamps/run
+    # shellcheck disable=SC2086
+    echo "$(hash_of $locks tools/requirements.txt) $root" >.deps/stamps/run
   fi
   say "set up in $(($(now) - set_up_started)) s"
 }
