@@ -60,7 +60,7 @@ std::string StopStrings::feed(std::string_view piece) {
     }
     if (complete > 0) {
       stopped_ = true;
-      out.resize(out.size() - complete);
+      out.erase(out.size() - complete);
       return out;
     }
   }
@@ -69,7 +69,7 @@ std::string StopStrings::feed(std::string_view piece) {
     return {};
   }
   held_ = out.substr(out.size() - open);
-  out.resize(out.size() - open);
+  out.erase(out.size() - open);
   return out;
 }
 
