@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <future>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "backends/border.h"
@@ -19,42 +21,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** The text side of a model folder; holds no arrays, so it loads on a thread of its own. */
-struct TextSide {
-  std::unique_ptr<text::Tokenizer> tokenizer;
-  std::unique_ptr<text::ChatTemplate> chat_template;  // null: the model has none
-};
-
-TextSide load_text(const fs::path& model_dir) {
-  return {.tokenizer = text::Tokenizer::load(model_dir), .chat_template = text::ChatTemplate::load(model_dir)};
-}
-
 class MlxBackend : public engine::Backend {
  public:
   void load(const engine::LoadOptions& options) override {
     unload();
-    name_ = options.model_dir.filename().string();
+    name_ = (options.model_dir / "").parent_path().filename().string();
     at_border("load", name_, [&] {
       const auto start = std::chrono::steady_clock::now();
       ops::configure_cpu();
       ops::set_threads(options.threads);
-      std::future<TextSide> text;
+      std::future<text::Tokenizer> tokenizer;  // holds no arrays, so it loads beside the weights
       if (options.with_tokenizer) {
-        text = std::async(std::launch::async, load_text, options.model_dir);
+        tokenizer = std::async(std::launch::async, text::Tokenizer::load, options.model_dir);
       }
       auto model = models::load_model(
           options.model_dir,
           {.precision = options.precision == engine::Precision::Exact ? ops::Precision::Exact : ops::Precision::Fast,
            .on_progress = options.on_progress});
-      text_ = text.valid() ? text.get() : TextSide{};
+      if (tokenizer.valid()) {
+        tokenizer_ = tokenizer.get();
+      }
       model_ = std::move(model);
+      model_dir_ = options.model_dir;
       load_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     });
   }
 
   void unload() override {
     model_.reset();
-    text_ = {};
+    tokenizer_.reset();
+    chat_templates_.clear();
     mlx::core::clear_cache();
   }
 
@@ -82,24 +78,27 @@ class MlxBackend : public engine::Backend {
     return at_border("detokenize", name_, [&] { return tokenizer().decode(ids, skip_special_tokens); });
   }
 
-  bool has_chat_template() const override { return text_.chat_template != nullptr; }
+  bool has_chat_template() const override {
+    return at_border("template", name_, [&] { return chat_template(/* with_tools = */ false).has_value(); });
+  }
 
   std::string apply_chat_template(const Json& messages, const Json& tools, const Json& kwargs,
                                   bool add_generation_prompt) override {
     return at_border("template", name_, [&] {
-      if (!has_chat_template()) {
+      const std::optional<text::ChatTemplate>& jinja = chat_template(!tools.is_null());
+      if (!jinja) {
         throw Error(ErrorCode::Unsupported, "template", "the model has no chat template")
             .hint("give the prompt as plain text (--no-chat-template)");
       }
-      return text_.chat_template->render(
-          text::template_context(tokenizer(), messages, tools, kwargs, add_generation_prompt));
+      return jinja->render(
+          text::template_context(&tokenizer(), messages, tools, Json(), add_generation_prompt, kwargs));
     });
   }
 
   engine::GenerateResult generate(const engine::GenerateRequest& request, const engine::EventSink& on_event) override {
     return at_border("generate", name_, [&] {
       const auto sink = [&](const generate::TokenEvent& event) { return !on_event || on_event(to_engine(event)); };
-      return to_engine(generate::generate(model(), text_.tokenizer.get(), to_generate(request), sink));
+      return to_engine(generate::generate(model(), tokenizer_ ? &*tokenizer_ : nullptr, to_generate(request), sink));
     });
   }
 
@@ -115,16 +114,28 @@ class MlxBackend : public engine::Backend {
     return *model_;
   }
 
-  text::Tokenizer& tokenizer() const {
-    if (text_.tokenizer == nullptr) {
+  const text::Tokenizer& tokenizer() const {
+    if (!tokenizer_) {
       throw Error(ErrorCode::InvalidArgument, "backend", "the model was loaded without its tokenizer");
     }
-    return *text_.tokenizer;
+    return *tokenizer_;
+  }
+
+  /** Read when first asked for: a broken template must not keep a model from answering plain prompts. */
+  const std::optional<text::ChatTemplate>& chat_template(bool with_tools) const {
+    model();
+    auto it = chat_templates_.find(with_tools);
+    if (it == chat_templates_.end()) {
+      it = chat_templates_.emplace(with_tools, text::ChatTemplate::load(model_dir_, with_tools)).first;
+    }
+    return it->second;
   }
 
   std::string name_;
+  fs::path model_dir_;
   std::unique_ptr<models::Model> model_;
-  TextSide text_;
+  std::optional<text::Tokenizer> tokenizer_;
+  mutable std::map<bool, std::optional<text::ChatTemplate>> chat_templates_;  // by "with tools"
   double load_ms_ = 0.0;
 };
 

@@ -45,8 +45,13 @@ TEST(Convert, DefaultsAreTheSameOnBothSides) {
 
 TEST(Convert, RequestAndResultKeepTheirFields) {
   const std::atomic<bool> cancel{false};
-  const generate::Request request =
-      to_generate({.prompt_ids = {1}, .max_tokens = 2, .stop = {"x"}, .prefill_step_size = 3, .cancel = &cancel});
+  engine::GenerateRequest asked;
+  asked.prompt_ids = {1};
+  asked.max_tokens = 2;
+  asked.stop = {"x"};
+  asked.prefill_step_size = 3;
+  asked.cancel = &cancel;
+  const generate::Request request = to_generate(asked);
   EXPECT_EQ(request.prompt_ids, std::vector<int32_t>{1});
   EXPECT_EQ(request.max_tokens, 2);
   EXPECT_EQ(request.stop, std::vector<std::string>{"x"});
