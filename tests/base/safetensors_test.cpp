@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
 
 #include "base/error.h"
 
@@ -24,7 +25,7 @@ class SafetensorsTest : public ::testing::Test {
     return file + header + std::string(data_bytes, '\1');
   }
   SafetensorsHeader read(const std::string& content) {
-    write_file_atomic(path_, content);
+    std::ofstream(path_, std::ios::binary) << content;
     return read_safetensors_header(InputFile(path_));
   }
   void refuses(const std::string& header, size_t data_bytes, ErrorCode code = ErrorCode::Corrupt) {

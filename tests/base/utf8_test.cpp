@@ -1,0 +1,35 @@
+#include "base/utf8.h"
+
+#include <gtest/gtest.h>
+
+namespace burin {
+namespace {
+
+TEST(Utf8, KnowsWhatIsWellFormed) {
+  EXPECT_TRUE(is_valid_utf8("plain \xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"));
+  for (const char* bad :
+       {"\x80", "\xC0\xAF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xF4\x90\x80\x80"}) {
+    EXPECT_FALSE(is_valid_utf8(bad)) << bad;
+  }
+}
+
+TEST(Utf8, HoldsBackOnlyAnUnfinishedCharacter) {
+  EXPECT_EQ(whole_utf8_prefix("ab\xF0\x9F\x98"), 2U);
+  EXPECT_EQ(whole_utf8_prefix("ab\xE2"), 2U);
+  EXPECT_EQ(whole_utf8_prefix("ab\xF0\x9F\x98\x80"), 6U);
+  EXPECT_EQ(whole_utf8_prefix("ab\x80"), 3U);
+  EXPECT_EQ(whole_utf8_prefix(""), 0U);
+}
+
+TEST(Utf8, EscapesWhatSteersATerminal) {
+  EXPECT_EQ(escape_control("a\x1b[2J\x07", false), "a\\x1b[2J\\x07");
+  EXPECT_EQ(escape_control("a\n\tb", true), "a\n\tb");
+  EXPECT_EQ(escape_control("a\nb", false), "a\\x0ab");
+  EXPECT_EQ(escape_control("\xC2\x9B"
+                           "2J \xC3\xA9",
+                           false),
+            "\\x9b2J \xC3\xA9");
+}
+
+}  // namespace
+}  // namespace burin
