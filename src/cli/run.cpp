@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/answer.h"
+#include "cli/chat.h"
 #include "cli/models.h"
 #include "cli/sampling_options.h"
 
@@ -12,12 +13,17 @@ std::string prompt_of(const Context& context) {
   return given == "-" ? read_stdin() : given;
 }
 
+bool uses_template(const Context& context, const engine::Backend& backend) {
+  const bool uses = !context.arguments.has("--no-chat-template") && backend.has_chat_template();
+  if (!uses && context.arguments.has("--system")) {
+    throw Error(ErrorCode::InvalidArgument, "run", "--system needs a chat template")
+        .hint("write it into the prompt instead");
+  }
+  return uses;
+}
+
 std::vector<int32_t> encode(const Context& context, engine::Backend& backend, const std::string& prompt) {
-  if (context.arguments.has("--no-chat-template") || !backend.has_chat_template()) {
-    if (context.arguments.has("--system")) {
-      throw Error(ErrorCode::InvalidArgument, "run", "--system needs a chat template")
-          .hint("write it into the prompt instead");
-    }
+  if (!uses_template(context, backend)) {
     return encode_plain(backend, prompt);
   }
   Json messages = Json::array();
@@ -49,31 +55,46 @@ void print_facts(Context& context, const std::string& model, const engine::Model
                                   facts.thread_count, facts.load_ms));
 }
 
-Json run(Context& context) {
-  const hub::ResolvedModel model = model_of(context);
-  engine::GenerateRequest request = request_from(context.arguments);
+Json run_chat(Context& context, const std::string& model, const engine::GenerateRequest& request,
+              engine::Backend& backend) {
+  chat(context, backend, model, request, uses_template(context, backend) ? Templating::On : Templating::Off,
+       context.arguments.text("--system"));
+  return nullptr;
+}
+
+Json run_once(Context& context, const std::string& model, const std::string& prompt, engine::GenerateRequest request,
+              engine::Backend& backend) {
   Output& output = context.output;
-  if (!context.arguments.has("PROMPT")) {
-    throw Error(ErrorCode::InvalidArgument, "run", "there is no prompt").hint("give one, or - to read it from stdin");
-  }
-  const std::string prompt = prompt_of(context);
-  const auto backend = load_model(context, model, true);
-  const bool people = !output.is_json();
-  if (people && context.arguments.has("--verbose")) {
-    print_facts(context, model.name, backend->facts());
-  }
-  request.prompt_ids = encode(context, *backend, prompt);
-  const bool stream = people && !context.arguments.has("--no-stream");
+  request.prompt_ids = encode(context, backend, prompt);
+  const bool stream = !output.is_json() && !context.arguments.has("--no-stream");
   const engine::GenerateResult result =
-      answer(context, *backend, std::move(request), stream ? Streaming::On : Streaming::Off);
-  if (people) {
+      answer(context, backend, std::move(request), stream ? Streaming::On : Streaming::Off);
+  if (!output.is_json()) {
     output.print_answer((stream ? "" : result.text) + (result.text.ends_with('\n') ? "" : "\n"));
     output.note(speed_line(result));
   }
   if (result.finish_reason == engine::FinishReason::Cancelled) {
     throw Error(ErrorCode::Cancelled, "run", "interrupted");
   }
-  return data_of(model.name, prompt, result, backend->facts().load_ms);
+  return data_of(model, prompt, result, backend.facts().load_ms);
+}
+
+Json run(Context& context) {
+  const Environment& environment = context.environment;
+  const bool at_terminal = environment.stdin_terminal && environment.stdout_terminal && !context.output.is_json();
+  const bool chatting = !context.arguments.has("PROMPT");
+  if (chatting && !at_terminal) {
+    throw Error(ErrorCode::InvalidArgument, "run", "there is no prompt").hint("give one, or - to read it from stdin");
+  }
+  const hub::ResolvedModel model = model_of(context);
+  const engine::GenerateRequest request = request_from(context.arguments);
+  const std::string prompt = prompt_of(context);
+  const auto backend = load_model(context, model, true);
+  if (!context.output.is_json() && context.arguments.has("--verbose")) {
+    print_facts(context, model.name, backend->facts());
+  }
+  return chatting ? run_chat(context, model.name, request, *backend)
+                  : run_once(context, model.name, prompt, request, *backend);
 }
 
 }  // namespace
@@ -82,7 +103,9 @@ extern const Command run_command{
     .name = "run",
     .summary = "answer a prompt with a model",
     .positionals = {kModelPositional,
-                    {.name = "PROMPT", .help = "the question; - reads it from stdin", .required = false}},
+                    {.name = "PROMPT",
+                     .help = "the question; - reads it from stdin; without it, a chat",
+                     .required = false}},
     .options = std::vector<Option>{{.name = "--system",
                                     .kind = ValueKind::Text,
                                     .value_name = "TEXT",
@@ -91,7 +114,8 @@ extern const Command run_command{
                                    {.name = "--no-stream", .help = "print the answer when it is complete"},
                                    {.name = "--verbose", .help = "say on stderr what was loaded"}} +
                sampling_options() + execution_options(),
-    .examples = {{.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
+    .examples = {{.line = "burin run starter", .what = "a chat"},
+                 {.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
                  {.line = "git diff | burin run qwen3 - --system \"Write a commit message.\"",
                   .what = "the prompt from a pipe"},
                  {.line = "burin run starter \"A haiku\" --temperature 0.8 --seed 7 --max-tokens 60",

@@ -1,0 +1,79 @@
+#include "hub/model_info.h"
+
+#include "cache_tree.h"
+
+namespace burin::hub {
+namespace {
+
+class ModelObject : public CacheTree {
+ protected:
+  Json object(const std::string& name) const {
+    return model_object(describe_model(resolve_model(name, paths_), {"llama"}));
+  }
+  std::filesystem::path dir_ = root_ / "models" / "m";
+};
+
+TEST_F(ModelObject, HasTheContractsShape) {
+  write_repo("models--mlx-community--tiny");
+  Json got = object("tiny");
+  EXPECT_GT(got["size_bytes"], 0);
+  EXPECT_EQ(got["last_modified"].get<std::string>().size(), 20U);
+  got.erase("size_bytes");
+  got.erase("last_modified");
+  EXPECT_EQ(dump_json(got), R"({"name":"mlx-community/tiny","hash":")" + kHashA +
+                                R"(","framework":"MLX","model_type":"chat","capabilities":["text-generation","chat"],)"
+                                R"("health":"healthy","runtime_compatible":true,"reason":null,"cached":true,)"
+                                R"("quantization":{"bits":4,"group_size":32}})");
+}
+
+TEST_F(ModelObject, TellsKindsOfModelsApart) {
+  write_model(dir_);
+  write(dir_ / "tokenizer_config.json", "{}");
+  EXPECT_EQ(object("m")["model_type"], "base");
+  write(dir_ / "modules.json", "[]");
+  EXPECT_EQ(object("m")["model_type"], "embedding");
+  EXPECT_EQ(object("m")["capabilities"], Json::array({"embeddings"}));
+  std::filesystem::remove(dir_ / "modules.json");
+  write(dir_ / "config.json", R"({"model_type":"whisper"})");
+  EXPECT_EQ(object("m")["model_type"], "audio");
+  write(dir_ / "config.json", R"({"model_type":"strange"})");
+  EXPECT_EQ(object("m")["model_type"], "unknown");
+  EXPECT_EQ(object("m")["reason"], "model_type \"strange\" is not supported");
+  EXPECT_EQ(object("m")["runtime_compatible"], false);
+}
+
+TEST_F(ModelObject, TellsFormatsApart) {
+  write_repo("models--org--torch");
+  write(repo_dir("models--org--torch") / "blobs" / "blob-config.json", R"({"model_type":"llama"})");
+  EXPECT_EQ(object("torch")["framework"], "PyTorch");
+  write(dir_ / "weights.gguf", "GGUF");
+  EXPECT_EQ(object("m")["framework"], "GGUF");
+  write(root_ / "models" / "n" / "README.md", "x");
+  EXPECT_EQ(object("n")["framework"], "Unknown");
+}
+
+TEST_F(ModelObject, NeverThrowsOnHostileFiles) {
+  for (const char* text : {"", "[]", "null", "7", "{\"model_type\":7,\"architectures\":[1,{}],\"quantization\":[]}",
+                           "{\"text_config\":3,\"vision_config\":[],\"quantization\":{\"bits\":{}}}", "\xff\xfe{}"}) {
+    write_model(dir_);
+    write(dir_ / "config.json", text);
+    write(dir_ / "tokenizer_config.json", text);
+    const ModelInfo info = describe_model(resolve_model("m", paths_), {"llama"});
+    EXPECT_FALSE(info.runtime_compatible) << text;
+    EXPECT_NO_THROW(model_metadata(info));
+    EXPECT_NE(model_object(info)["reason"], nullptr);
+  }
+}
+
+TEST_F(ModelObject, TakesSizesFromTheTextConfig) {
+  write_model(dir_);
+  write(dir_ / "config.json",
+        R"({"model_type":"llama","text_config":{"hidden_size":8,"vocab_size":9},"vocab_size":10})");
+  const Json metadata = model_metadata(describe_model(resolve_model("m", paths_), {"llama"}));
+  EXPECT_EQ(metadata["hidden_size"], 8);
+  EXPECT_EQ(metadata["vocab_size"], 10);
+  EXPECT_EQ(metadata["context_length"], nullptr);
+}
+
+}  // namespace
+}  // namespace burin::hub
