@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "kernels/isa.h"
@@ -162,7 +163,12 @@ void dequantize_rows(const QuantizedMatrix& w, const int32_t* ids, int64_t count
   pool().parallel_for(count, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, w.columns)),
                       [&](int64_t begin, int64_t end) {
                         for (int64_t i = begin; i < end; ++i) {
-                          t.dequantize_row(w, ids[i], out + i * w.columns);
+                          const int64_t row = ids[i] < 0 ? ids[i] + w.rows : ids[i];
+                          if (row >= 0 && row < w.rows) {
+                            t.dequantize_row(w, row, out + i * w.columns);
+                          } else {
+                            std::fill_n(out + i * w.columns, w.columns, std::numeric_limits<float>::quiet_NaN());
+                          }
                         }
                       });
 }

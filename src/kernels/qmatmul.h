@@ -30,7 +30,8 @@ void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m,
  * give NaN. */
 void quantized_matmul_fast(const QuantizedMatrix& w, const float* x, int64_t m, float* y);
 
-/** out[i] = dequantized row ids[i]; ids must lie in [0, rows). Shapes: out (count, columns). */
+/** out[i] = dequantized row ids[i]; negative ids count from the end, others beyond the table give NaN. Shapes: out
+ * (count, columns). */
 void dequantize_rows(const QuantizedMatrix& w, const int32_t* ids, int64_t count, float* out);
 
 }  // namespace burin::kernels

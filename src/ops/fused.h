@@ -21,7 +21,8 @@ struct Mask {
 /** x * rsqrt(mean(x^2) + eps) * weight over the last axis. */
 mx::array rms_norm(const mx::array& x, const std::optional<mx::array>& weight, float eps);
 
-/** Rotates the first `dims` of the last axis. Shapes: x (B, H, L, D) -> the same. `freqs` are periods and replace `base`. */
+/** Rotates the first `dims` of the last axis. Shapes: x (B, H, L, D) -> the same. `freqs` are periods and replace
+ * `base`. */
 mx::array rope(const mx::array& x, int dims, bool traditional, std::optional<float> base, float scale, int offset,
                const std::optional<mx::array>& freqs);
 

@@ -16,7 +16,8 @@ struct RuntimeFacts {
 void set_threads(int count);
 int threads();
 
-/** Never compile at run time, a cache that fits prefill, BLAS threads as the pool. Called once before the first array. */
+/** Never compile at run time, a cache that fits prefill, BLAS threads as the pool. Called once before the first array.
+ */
 void configure_cpu();
 
 RuntimeFacts runtime_facts();
