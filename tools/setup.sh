@@ -32,7 +32,8 @@ step() {
     printf 'failed after %s s\n\n' "$(($(now) - started))" >&2
     say "command: $(grep '^+* ' "$log" | tail -n 1 | sed 's/^+* //')"
     tail -n 25 "$log" | grep -v '^+' >&2 || true
-    say "" "whole log: $log. When the cause is gone, the same ./dev command goes on from here."
+    say ""
+    say "whole log: $log. When the cause is gone, the same ./dev command goes on from here."
     exit 1
   fi
   printf '%4s s\n' "$(($(now) - started))" >&2
