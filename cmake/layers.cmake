@@ -40,6 +40,9 @@ target_compile_options(
   -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
   $<$<BOOL:${BURIN_DEVELOPER_MODE}>:-Werror>
 )
+if(BURIN_BUILD_FUZZ)
+  target_compile_options(burin_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(BURIN_SANITIZE)
   target_compile_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE})
