@@ -2,12 +2,14 @@
 
 #include <histedit.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>
+#include <climits>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 
 namespace burin::cli {
 namespace {
@@ -24,6 +26,29 @@ char* prompt_of(EditLine* editor) {
   void* text = nullptr;
   ::el_get(editor, EL_CLIENTDATA, &text);
   return static_cast<char*>(text);
+}
+
+/** One character from the terminal; -1 after a signal, where libedit's own function would read on. */
+int read_character(EditLine* editor, wchar_t* character) {
+  FILE* input = nullptr;
+  ::el_get(editor, EL_GETFP, 0, &input);
+  std::mbstate_t state{};
+  for (int bytes = 0; bytes < MB_LEN_MAX; ++bytes) {
+    char byte = 0;
+    const ssize_t n = ::read(::fileno(input), &byte, 1);
+    if (n <= 0) {
+      return static_cast<int>(n);
+    }
+    const size_t used = std::mbrtowc(character, &byte, 1, &state);
+    if (used == static_cast<size_t>(-1)) {
+      *character = L'?';
+      return 1;
+    }
+    if (used != static_cast<size_t>(-2)) {
+      return 1;
+    }
+  }
+  return -1;
 }
 
 /** While it lives, SIGINT ends a blocking read instead of the program. */
@@ -73,6 +98,7 @@ LineEditor::LineEditor(std::filesystem::path history_file) : state_(std::make_un
   ::el_set(state.editor, EL_EDITOR, "emacs");
   ::el_set(state.editor, EL_SIGNAL, 0);
   ::el_set(state.editor, EL_PROMPT, prompt_of);
+  ::el_set(state.editor, EL_GETCFN, read_character);
   ::el_set(state.editor, EL_HIST, ::history, state.history);
   ::el_source(state.editor, nullptr);
 }
@@ -87,11 +113,10 @@ LineStatus LineEditor::read(const std::string& prompt, std::string& line) {
   state_->prompt = prompt;
   ::el_set(state_->editor, EL_CLIENTDATA, state_->prompt.data());
   int count = 0;
-  errno = 0;
   const char* text = ::el_gets(state_->editor, &count);
   if (interrupted != 0) {
     ::el_reset(state_->editor);
-    std::clearerr(stdin);
+    ::write(STDOUT_FILENO, "\n", 1);
     return LineStatus::Interrupted;
   }
   if (text == nullptr || count <= 0) {

@@ -11,7 +11,19 @@ namespace {
 
 bool is_shown(const Context& context, const hub::ModelInfo& info) {
   return context.arguments.has("--all") ||
-         (info.framework == "MLX" && info.health.healthy && (info.model_type == "chat" || info.model_type == "base"));
+         (info.runtime_compatible && (info.model_type == "chat" || info.model_type == "base"));
+}
+
+std::string row(size_t width, std::string_view name, std::string_view hash, std::string_view size,
+                std::string_view modified, std::string_view type, std::string_view health) {
+  const std::string cells = fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  ", name, width,
+                                        hash.empty() ? "-" : hash.substr(0, 7), size, modified.substr(0, 10));
+  return cells + (health.empty() ? fmt::format("{}\n", type) : fmt::format("{:<9}  {}\n", type, health));
+}
+
+std::string health_of(const hub::ModelInfo& info) {
+  return std::string(info.health.healthy ? "healthy" : "unhealthy") +
+         (info.reason.empty() ? "" : " (" + info.reason + ")");
 }
 
 void print(Context& context, const std::vector<hub::ModelInfo>& models) {
@@ -20,19 +32,14 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
     width = std::max(width, info.model.name.size());
   }
   const bool health = context.arguments.has("--health");
-  std::string table = fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  {:<9}{}\n", "NAME", width, "HASH", "SIZE", "MODIFIED",
-                                  "TYPE", health ? "  HEALTH" : "");
+  std::string table = row(width, "NAME", "HASH", "SIZE", "MODIFIED", "TYPE", health ? "HEALTH" : "");
   size_t shown = 0;
   for (const hub::ModelInfo& info : models) {
-    if (!is_shown(context, info)) {
-      continue;
+    if (is_shown(context, info)) {
+      table += row(width, info.model.name, info.model.hash, size_text(info.size_bytes), info.last_modified,
+                   info.model_type, health ? health_of(info) : "");
+      ++shown;
     }
-    const std::string verdict = info.health.healthy ? "healthy" : "unhealthy";
-    table += fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  {:<9}{}\n", info.model.name, width,
-                         info.model.hash.empty() ? "-" : info.model.hash.substr(0, 7), size_text(info.size_bytes),
-                         info.last_modified.substr(0, 10), info.model_type,
-                         health ? "  " + verdict + (info.reason.empty() ? "" : " (" + info.reason + ")") : "");
-    ++shown;
   }
   if (shown > 0) {
     context.output.print_untrusted(table);
@@ -69,7 +76,7 @@ extern const Command list_command{
     .name = "list",
     .summary = "list the models on this machine",
     .positionals = {{.name = "PATTERN", .help = "part of a name, in any case", .required = false}},
-    .options = {{.name = "--all", .help = "unhealthy models, embedding models and other formats too"},
+    .options = {{.name = "--all", .help = "also what cannot answer: unhealthy, embedding, other formats"},
                 {.name = "--health", .help = "add a column with the verdict on the files"}},
     .examples = {{.line = "burin list", .what = "models ready to run"},
                  {.line = "burin list qwen --all --health", .what = "everything with that name, and what is wrong"}},
