@@ -10,8 +10,6 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 STARTER = Path(os.environ.get("BURIN_MODELS", REPOSITORY / ".deps" / "models")) / "starter"
 FULL = os.environ.get("BURIN_FULL") == "1"
-# Where mlx-lm's two best tokens are closer than this, rounding may choose.
-TIE = 1e-3
 
 
 def starter():
@@ -41,9 +39,19 @@ def requests_for(cases, answers):
     ]
 
 
-def first_difference(ours, theirs):
-    """Index of the first token that differs; None when the sequences are equal."""
-    for index, (a, b) in enumerate(zip(ours, theirs, strict=False)):
-        if a != b:
-            return index
-    return None if len(ours) == len(theirs) else min(len(ours), len(theirs))
+def compare_tokens(cases, ours, theirs):
+    """Asserts equal tokens, but for steps where rounding chose: few, and only where mlx-lm's own draw is fragile."""
+    by_rounding = 0
+    for case, our, their in zip(cases, ours, theirs, strict=True):
+        if our["tokens"] == their["tokens"]:
+            continue
+        pairs = zip(our["tokens"] + [None], their["tokens"] + [None], strict=False)
+        at = next(i for i, (a, b) in enumerate(pairs) if a != b)
+        assert their["fragile"][at], (case, at, our["tokens"], their["tokens"])
+        by_rounding += 1
+    assert by_rounding <= 1 + len(cases) // 20
+
+
+def equal_pairs(ours, theirs):
+    """The answers with equal tokens, in pairs."""
+    return [(a, b) for a, b in zip(ours, theirs, strict=True) if a["tokens"] == b["tokens"]]

@@ -81,28 +81,54 @@ def prompt_ids(tokenizer, case):
     return tokenizer.encode(case["prompt"])
 
 
-def gap(logprobs):
-    """How far the best token is ahead of the second."""
-    import numpy as np
+class WatchedSampler:
+    """A sampler that also notes which draws rounding could change: those that noise of its size does change."""
 
-    best = np.partition(np.array(logprobs), -2)[-2:]
-    return float(best[1] - best[0])
+    NOISE = 2e-5
+    TRIALS = 4
+
+    def __init__(self, sampler, seed, draws_per_step):
+        self.sampler = sampler
+        self.seed = seed
+        self.draws_per_step = draws_per_step
+        self.fragile = []
+        self.go_to_step(0)
+
+    def go_to_step(self, step):
+        """Puts the global random state where it is before that step."""
+        import mlx.core as mx
+
+        mx.random.seed(self.seed)
+        for _ in range(step * self.draws_per_step):
+            mx.eval(mx.random.uniform())
+
+    def __call__(self, logprobs):
+        import mlx.core as mx
+
+        step = len(self.fragile)
+        drawn = self.sampler(logprobs).item()
+        others = []
+        for trial in range(self.TRIALS):
+            noise = self.NOISE * mx.random.normal(logprobs.shape, key=mx.random.key(trial))
+            self.go_to_step(step)
+            others.append(self.sampler(logprobs + noise).item())
+        self.go_to_step(step + 1)
+        self.fragile.append(any(other != drawn for other in others))
+        return mx.array([drawn])
 
 
 def answer(model, tokenizer, case):
-    import mlx.core as mx
     from mlx_lm import stream_generate
     from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
     ids = prompt_ids(tokenizer, case)
     special = tokenizer.encode("\n") + list(tokenizer.eos_token_ids)
-    sampler = make_sampler(
-        case.get("temperature", 0.0), xtc_special_tokens=special, **{k: case[k] for k in SAMPLER if k in case}
-    )
+    filters = {k: case[k] for k in SAMPLER if k in case}
+    sampler = make_sampler(case.get("temperature", 0.0), xtc_special_tokens=special, **filters)
+    sampler = WatchedSampler(sampler, case.get("seed", 0), 2 if case.get("xtc_probability") else 1)
     bias = {int(k): v for k, v in case.get("logit_bias", {}).items()} or None
     processors = make_logits_processors(bias, **{k: case[k] for k in PENALTIES if k in case})
-    mx.random.seed(case.get("seed", 0))
-    text, tokens, logprobs, gaps = "", [], [], []
+    text, tokens, logprobs = "", [], []
     for reply in stream_generate(
         model, tokenizer, ids, max_tokens=case["max_tokens"], sampler=sampler, logits_processors=processors
     ):
@@ -111,13 +137,13 @@ def answer(model, tokenizer, case):
             break
         tokens.append(reply.token)
         logprobs.append(reply.logprobs[reply.token].item())
-        gaps.append(gap(reply.logprobs))
     return {
         "ids": ids,
         "tokens": tokens,
         "text": text,
+        "decoded": tokenizer.decode(tokens),
         "logprobs": logprobs,
-        "gaps": gaps,
+        "fragile": sampler.fragile,
         "finish_reason": reply.finish_reason,
     }
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from generate_probe import TIE, first_difference, probe, requests_for, starter
+from generate_probe import compare_tokens, equal_pairs, probe, requests_for, starter
 from mlx_reference import reference
 
 PLAIN = [
@@ -57,28 +57,20 @@ def greedy(burin):
 
 
 def test_tokens_are_those_of_mlx_lm(greedy):
-    asked, ours, theirs = greedy
-    near_ties = 0
-    for case, our, their in zip(asked, ours, theirs, strict=True):
-        at = first_difference(our["tokens"], their["tokens"])
-        if at is not None and at < len(their["gaps"]) and their["gaps"][at] < TIE:
-            near_ties += 1
-            continue
-        assert at is None, (case, at, our["tokens"], their["tokens"])
-    assert near_ties <= 1
+    compare_tokens(*greedy)
 
 
 def test_text_and_finish_reason_are_those_of_mlx_lm(greedy):
-    for our, their in zip(greedy[1], greedy[2], strict=True):
-        if our["tokens"] == their["tokens"]:
-            assert our["text"] == their["text"]
-            assert our["finish_reason"] == their["finish_reason"]
+    for our, their in equal_pairs(*greedy[1:]):
+        assert our["text"] == their["decoded"]
+        # mlx-lm's byte-level detokenizer drops the very first space of an answer; the tokenizer keeps it
+        assert their["text"] in (our["text"], our["text"].removeprefix(" "))
+        assert our["finish_reason"] == their["finish_reason"]
 
 
 def test_logprobs_are_those_of_mlx_lm(greedy):
-    for our, their in zip(greedy[1], greedy[2], strict=True):
-        if our["tokens"] == their["tokens"]:
-            assert our["logprobs"][: len(their["logprobs"])] == pytest.approx(their["logprobs"], abs=5e-4)
+    for our, their in equal_pairs(*greedy[1:]):
+        assert our["logprobs"] == pytest.approx(their["logprobs"], abs=5e-4)
 
 
 def test_events_join_to_the_text_and_end_once(greedy):
