@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/fused_table.h"
+
+namespace burin::kernels {
+namespace {
+
+void rms_norm_row(const float* x, const float* weight, int64_t count, float eps, float* out) {
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    sum += x[i] * x[i];
+  }
+  const float scale = 1.0F / std::sqrt(sum / static_cast<float>(count) + eps);
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = x[i] * scale * (weight != nullptr ? weight[i] : 1.0F);
+  }
+}
+
+void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = gate[i] / (1.0F + std::exp(-gate[i])) * up[i];
+  }
+}
+
+void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+  constexpr float kRoot = 0.7978845608028654F;  // sqrt(2 / pi)
+  for (int64_t i = 0; i < count; ++i) {
+    const float g = gate[i];
+    out[i] = 0.5F * g * (1.0F + std::tanh(kRoot * (g + 0.044715F * g * g * g))) * up[i];
+  }
+}
+
+void rotate_halves(const float* x, const float* cosines, const float* sines, int64_t half, float* out) {
+  for (int64_t i = 0; i < half; ++i) {
+    const float a = x[i];
+    const float b = x[half + i];
+    out[i] = a * cosines[i] - b * sines[i];
+    out[half + i] = a * sines[i] + b * cosines[i];
+  }
+}
+
+void dot_keys(const float* const* q, int64_t rows, const float* k, int64_t k_stride, int64_t keys, int64_t d,
+              float scale, float* scores, int64_t ld) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < keys; ++j) {
+      float sum = 0;
+      for (int64_t i = 0; i < d; ++i) {
+        sum += q[r][i] * k[j * k_stride + i];
+      }
+      scores[r * ld + j] = scale * sum;
+    }
+  }
+}
+
+void add_values(const float* p, int64_t ld, int64_t rows, const float* v, int64_t v_stride, int64_t keys, int64_t d,
+                float* acc) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < keys; ++j) {
+      for (int64_t i = 0; i < d; ++i) {
+        acc[r * d + i] += p[r * ld + j] * v[j * v_stride + i];
+      }
+    }
+  }
+}
+
+float largest(const float* x, int64_t count) {
+  float top = -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < count; ++i) {
+    top = std::max(top, x[i]);
+  }
+  return top;
+}
+
+float exponentials(float* x, int64_t count, float top) {
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    x[i] = std::exp(x[i] - top);
+    sum += x[i];
+  }
+  return sum;
+}
+
+void multiply(float* x, int64_t count, float by) {
+  for (int64_t i = 0; i < count; ++i) {
+    x[i] *= by;
+  }
+}
+
+}  // namespace
+
+const FusedTable& fused_scalar() {
+  static constexpr FusedTable kTable{rms_norm_row, swiglu_range, gelu_range,   rotate_halves, dot_keys,
+                                     add_values,   largest,      exponentials, multiply};
+  return kTable;
+}
+
+}  // namespace burin::kernels
