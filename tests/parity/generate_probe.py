@@ -5,17 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-STARTER = Path(os.environ.get("BURIN_MODELS", REPOSITORY / ".deps" / "models")) / "starter"
 FULL = os.environ.get("BURIN_FULL") == "1"
-
-
-def starter():
-    if not (STARTER / "config.json").exists():
-        pytest.fail("the starter model is not set up: run ./dev setup")
-    return STARTER
 
 
 def probe(program, model_dir, requests, precision="exact"):

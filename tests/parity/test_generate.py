@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from generate_probe import compare_tokens, equal_pairs, probe, requests_for, starter
+from generate_probe import compare_tokens, equal_pairs, probe, requests_for
 from mlx_reference import reference
 
 PLAIN = [
@@ -49,10 +49,10 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def greedy(burin):
+def greedy(burin, starter):
     asked = cases()
-    theirs = reference("greedy", starter(), asked)
-    _, ours = probe(burin, starter(), requests_for(asked, theirs))
+    theirs = reference("greedy", starter, asked)
+    _, ours = probe(burin, starter, requests_for(asked, theirs))
     return asked, ours, theirs
 
 
@@ -79,15 +79,15 @@ def test_events_join_to_the_text_and_end_once(greedy):
         assert our["final_events"] == 1
 
 
-def test_prefill_in_small_chunks_changes_nothing(burin, greedy):
+def test_prefill_in_small_chunks_changes_nothing(burin, starter, greedy):
     asked, ours, theirs = greedy
     requests = [request | {"prefill_step_size": 3} for request in requests_for(asked, theirs)[:4]]
-    _, chunked = probe(burin, starter(), requests)
+    _, chunked = probe(burin, starter, requests)
     for our, chunk in zip(ours[:4], chunked, strict=True):
         assert chunk["tokens"] == our["tokens"]
 
 
-def test_stop_strings_cut_the_text(burin, greedy):
+def test_stop_strings_cut_the_text(burin, starter, greedy):
     _, ours, theirs = greedy
     requests, expected = [], []
     for our, their in zip(ours, theirs, strict=True):
@@ -95,22 +95,23 @@ def test_stop_strings_cut_the_text(burin, greedy):
         if len(stop) == 5:
             requests.append({"ids": their["ids"], "max_tokens": 48, "stop": ["\0never", stop]})
             expected.append(our["text"][: our["text"].index(stop)])
-    _, stopped = probe(burin, starter(), requests)
+    _, stopped = probe(burin, starter, requests)
     for answer, text in zip(stopped, expected, strict=True):
         assert answer["text"] == text == answer["streamed"]
         assert answer["finish_reason"] == "stop"
 
 
-def test_stop_strings_that_never_come_change_nothing(burin, greedy):
-    _, ours, theirs = greedy
+def test_stop_strings_that_never_come_change_nothing(burin, starter, greedy):
+    ours, theirs = greedy[1][:6], greedy[2][:6]
     requests = [
-        {"ids": their["ids"], "max_tokens": 48, "stop": [our["text"][-3:] + "\0"]} for our, their in zip(ours, theirs)
+        {"ids": their["ids"], "max_tokens": 48, "stop": [our["text"][-3:] + "\0"]}
+        for our, their in zip(ours, theirs, strict=True)
     ]
-    _, answers = probe(burin, starter(), requests)
+    _, answers = probe(burin, starter, requests)
     assert [a["text"] for a in answers] == [our["text"] for our in ours]
 
 
-def test_bad_requests_are_refused_and_the_next_one_is_answered(burin):
+def test_bad_requests_are_refused_and_the_next_one_is_answered(burin, starter):
     bad = [
         ("prompt", {"ids": []}),
         ("prompt", {"ids": [10**6]}),
@@ -121,19 +122,19 @@ def test_bad_requests_are_refused_and_the_next_one_is_answered(burin):
         ("top_k", {"ids": [1], "temperature": 1, "top_k": 10**6}),
         ("temperature", {"ids": [1], "temperature": -1}),
     ]
-    _, answers = probe(burin, starter(), [request for _, request in bad] + [{"ids": [1], "max_tokens": 2}])
+    _, answers = probe(burin, starter, [request for _, request in bad] + [{"ids": [1], "max_tokens": 2}])
     assert [a.get("param") for a in answers[:-1]] == [param for param, _ in bad]
     assert len(answers[-1]["tokens"]) == 2
 
 
-def test_the_program_gives_the_same_answer(burin, greedy):
+def test_the_program_gives_the_same_answer(burin, starter, greedy):
     asked, ours, _ = greedy
     case = next(i for i, c in enumerate(asked) if "messages" in c)
     question = asked[case]["messages"][0]["content"]
     command = [
         str(burin),
         "run",
-        str(starter()),
+        str(starter),
         question,
         "--json",
         "--precision",

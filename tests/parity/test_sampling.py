@@ -1,7 +1,7 @@
 """A seed gives mlx-lm's draws: every filter, penalty and bias, alone and together."""
 
 import pytest
-from generate_probe import FULL, compare_tokens, equal_pairs, probe, requests_for, starter
+from generate_probe import FULL, compare_tokens, equal_pairs, probe, requests_for
 from mlx_reference import reference
 
 SETTINGS = {
@@ -49,10 +49,10 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def sampled(burin):
+def sampled(burin, starter):
     asked = cases()
-    theirs = reference("sampled", starter(), asked)
-    _, ours = probe(burin, starter(), requests_for(asked, theirs))
+    theirs = reference("sampled", starter, asked)
+    _, ours = probe(burin, starter, requests_for(asked, theirs))
     return asked, ours, theirs
 
 
@@ -67,14 +67,14 @@ def test_logprobs_are_those_before_the_filters(sampled):
         assert our["logprobs"] == pytest.approx(their["logprobs"], abs=5e-4)
 
 
-def test_a_request_does_not_disturb_the_next(burin, sampled):
+def test_a_request_does_not_disturb_the_next(burin, starter, sampled):
     asked, ours, theirs = sampled
     requests = requests_for(asked, theirs)
-    _, backwards = probe(burin, starter(), requests[::-1])
+    _, backwards = probe(burin, starter, requests[::-1])
     assert [a["tokens"] for a in backwards[::-1]] == [a["tokens"] for a in ours]
 
 
-def test_without_a_seed_answers_differ(burin, sampled):
+def test_without_a_seed_answers_differ(burin, starter, sampled):
     request = {"ids": sampled[2][0]["ids"], "max_tokens": 24, "temperature": 1.5}
-    _, answers = probe(burin, starter(), [request, request])
+    _, answers = probe(burin, starter, [request, request])
     assert answers[0]["tokens"] != answers[1]["tokens"]
