@@ -56,17 +56,25 @@ macro_rules! guarded_filters {
     )*};
 }
 
+/// What has a length and items by key in Python: text and mappings too.
+fn is_sequence(value: Value) -> bool {
+    !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number) && value.len().is_some()
+}
+
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     for name in ["batch", "slice", "chain", "zip", "pprint", "groupby"] {
         environment.remove_filter(name);
     }
     guarded_filters!(environment:
-        "lower" lower, "upper" upper, "title" title, "capitalize" capitalize, "length" length, "count" length,
+        "lower" lower, "upper" upper, "title" title, "capitalize" capitalize,
         "dictsort" dictsort, "items" items, "reverse" reverse, "trim" trim, "split" split, "lines" lines,
         "default" default, "d" default, "first" first, "last" last, "min" min, "max" max, "sort" sort,
         "list" list, "sum" sum, "select" select, "reject" reject, "selectattr" selectattr,
         "rejectattr" rejectattr, "map" map, "unique" unique, "attr" attr, "escape" escape, "e" escape);
+    for name in ["length", "count"] {
+        environment.add_filter(name, length);
+    }
     environment.add_filter("tojson", to_json);
     environment.add_filter("string", |value: Value| python::text(&value));
     environment.add_filter("join", join);
@@ -77,6 +85,8 @@ pub fn environment() -> Environment<'static> {
     environment.add_filter("format", |text: String, args: Rest<ValueOrKwargs>| {
         bounded_format(FormatStyle::Printf, &text, &args.into_values())
     });
+    environment.add_test("iterable", |value: Value| !value.is_none() && value.try_iter().is_ok());
+    environment.add_test("sequence", is_sequence);
     guards::add_operators(&mut environment);
     add_functions(&mut environment);
     environment.set_unknown_method_callback(call_method);
@@ -124,6 +134,15 @@ fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Err
         None => out.write_str(&python::text(value)?),
     };
     written.map_err(|_| bad_argument("the output could not be written"))
+}
+
+/// Of an undefined value it is 0, as in jinja2.
+fn length(value: Value) -> Result<usize, Error> {
+    if value.is_undefined() {
+        return Ok(0);
+    }
+    charge_value(&value)?;
+    filters::length(&value)
 }
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`, as transformers has it.

@@ -15,6 +15,7 @@ const SLICE: &str = "\0slice";
 const LIST: &str = "\0list";
 const TUPLE: &str = "\0tuple";
 const MAP: &str = "\0map";
+const ITERABLE: &str = "\0iterable";
 const EQUAL: &str = "\0equal";
 const NOT_EQUAL: &str = "\0not_equal";
 const CONTAINS: &str = "\0contains";
@@ -30,7 +31,7 @@ pub fn guard<'a>(instructions: &Instructions<'a>) -> Instructions<'a> {
     let mut places: Vec<u32> = Vec::new();
     for instruction in all() {
         places.push(length);
-        length += if is_long_text(instruction) { 2 } else { 1 };
+        length += if is_long_text(instruction) || is_loop(instruction) { 2 } else { 1 };
     }
     places.push(length);
     let mut out = Instructions::new(instructions.name(), instructions.source());
@@ -40,6 +41,10 @@ pub fn guard<'a>(instructions: &Instructions<'a>) -> Instructions<'a> {
             Instruction::EmitRaw(text) if is_long_text(instruction) => {
                 out.add_with_line(Instruction::LoadConst(Value::from(*text)), line);
                 out.add_with_line(Instruction::Emit, line);
+            }
+            Instruction::PushLoop(flags) => {
+                out.add_with_line(Instruction::CallFunction(ITERABLE, Some(1)), line);
+                out.add_with_line(Instruction::PushLoop(*flags), line);
             }
             _ => {
                 out.add_with_line(replaced(instruction, &places), line);
@@ -51,6 +56,10 @@ pub fn guard<'a>(instructions: &Instructions<'a>) -> Instructions<'a> {
 
 fn is_long_text(instruction: &Instruction) -> bool {
     matches!(instruction, Instruction::EmitRaw(text) if text.len() > SHORT_TEXT)
+}
+
+fn is_loop(instruction: &Instruction) -> bool {
+    matches!(instruction, Instruction::PushLoop(_))
 }
 
 fn replaced<'a>(instruction: &Instruction<'a>, places: &[u32]) -> Instruction<'a> {
@@ -132,6 +141,14 @@ fn arithmetic(
         return Ok(i64::try_from(result).map_or_else(|_| Value::from(result), Value::from));
     }
     Ok(Value::from(floats(f64::try_from(left.clone())?, f64::try_from(right.clone())?)))
+}
+
+/// Python refuses to loop over None, the engine does not.
+fn iterable(value: Value) -> Result<Value, Error> {
+    if value.is_none() {
+        return Err(Error::new(ErrorKind::InvalidOperation, "None is not iterable"));
+    }
+    Ok(value)
 }
 
 fn is_list(value: &Value) -> bool {
@@ -223,6 +240,7 @@ pub fn add_operators(environment: &mut Environment) {
     environment.add_function(NOT_EQUAL, |a: Value, b: Value| is_equal(&a, &b).map(|equal| !equal));
     environment.add_function(CONTAINS, |a: Value, b: Value| contains(&a, &b));
     environment.add_function(SLICE, |v: Value, a: Value, b: Value, c: Value| slice(&v, &a, &b, &c));
+    environment.add_function(ITERABLE, iterable);
     environment.add_function(LIST, |items: Rest<ValueOrKwargs>| checked(Value::from(items.into_values())));
     environment.add_function(TUPLE, |items: Rest<ValueOrKwargs>| {
         checked(Value::from(Tuple::from(items.into_values())))
