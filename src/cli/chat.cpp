@@ -5,6 +5,7 @@
 #include "cli/answer.h"
 #include "cli/chat_session.h"
 #include "cli/line_editor.h"
+#include "cli/signals.h"
 
 namespace burin::cli {
 namespace {
@@ -57,6 +58,7 @@ bool read_message(LineEditor& editor, std::string& message) {
 void chat(Context& context, engine::Backend& backend, const std::string& model, const engine::GenerateRequest& request,
           Templating templating, const std::string& system) {
   const std::filesystem::path& state_dir = context.environment.state_dir;
+  const IgnoreInterrupts between_answers;
   LineEditor editor(state_dir.empty() ? state_dir : state_dir / "chat_history");
   ChatSession session(model, system);
   context.output.note(model + "; /help lists the commands, /bye or Ctrl-D leaves");

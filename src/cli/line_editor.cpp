@@ -1,9 +1,13 @@
 #include "cli/line_editor.h"
 
+#include <fcntl.h>
 #include <histedit.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <climits>
 #include <clocale>
 #include <csignal>
@@ -11,33 +15,77 @@
 #include <cstring>
 #include <cwchar>
 
+#include "base/error.h"
+
 namespace burin::cli {
 namespace {
 
 constexpr int kHistoryLines = 1000;
 
-volatile std::sig_atomic_t interrupted = 0;
+/** The signal handler writes into it and the editor waits for it: a signal just before the wait is not lost. */
+std::array<int, 2> interrupt_pipe{-1, -1};
 
 void on_interrupt(int /*number*/) {
-  interrupted = 1;
+  const int saved = errno;
+  [[maybe_unused]] const ssize_t written = ::write(interrupt_pipe[1], "", 1);
+  errno = saved;
 }
 
-char* prompt_of(EditLine* editor) {
-  void* text = nullptr;
-  ::el_get(editor, EL_CLIENTDATA, &text);
-  return static_cast<char*>(text);
+void open_interrupt_pipe() {
+  if (interrupt_pipe[0] < 0 && ::pipe(interrupt_pipe.data()) != 0) {
+    throw Error(ErrorCode::ResourceExhausted, "chat", std::string("cannot make a pipe: ") + std::strerror(errno));
+  }
+  for (const int fd : interrupt_pipe) {
+    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
 }
 
-/** One character from the terminal; -1 after a signal, where libedit's own function would read on. */
+/** Whether a signal came since the last call. */
+bool take_interrupt() {
+  std::array<char, 64> bytes{};
+  return ::read(interrupt_pipe[0], bytes.data(), bytes.size()) > 0;
+}
+
+/** While it lives, SIGINT interrupts the editor instead of the program. */
+class InterruptScope {
+ public:
+  InterruptScope() {
+    take_interrupt();
+    struct sigaction action{};
+    action.sa_handler = on_interrupt;
+    ::sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptScope() { ::sigaction(SIGINT, &before_, nullptr); }
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+ private:
+  struct sigaction before_{};
+};
+
+/** One byte of the terminal; false at its end and after a signal. */
+bool read_byte(int terminal, char& byte) {
+  std::array<pollfd, 2> wanted{{{.fd = terminal, .events = POLLIN}, {.fd = interrupt_pipe[0], .events = POLLIN}}};
+  while (::poll(wanted.data(), wanted.size(), -1) < 0) {
+    if (errno != EINTR) {
+      return false;
+    }
+  }
+  return wanted[1].revents == 0 && ::read(terminal, &byte, 1) == 1;
+}
+
+/** Stands in for libedit's own reader, which does not end at a signal. */
 int read_character(EditLine* editor, wchar_t* character) {
   FILE* input = nullptr;
   ::el_get(editor, EL_GETFP, 0, &input);
   std::mbstate_t state{};
   for (int bytes = 0; bytes < MB_LEN_MAX; ++bytes) {
     char byte = 0;
-    const ssize_t n = ::read(::fileno(input), &byte, 1);
-    if (n <= 0) {
-      return static_cast<int>(n);
+    if (!read_byte(::fileno(input), byte)) {
+      return 0;
     }
     const size_t used = std::mbrtowc(character, &byte, 1, &state);
     if (used == static_cast<size_t>(-1)) {
@@ -48,26 +96,14 @@ int read_character(EditLine* editor, wchar_t* character) {
       return 1;
     }
   }
-  return -1;
+  return 0;
 }
 
-/** While it lives, SIGINT ends a blocking read instead of the program. */
-class InterruptibleRead {
- public:
-  InterruptibleRead() {
-    interrupted = 0;
-    struct sigaction action{};
-    action.sa_handler = on_interrupt;
-    ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &before_);
-  }
-  ~InterruptibleRead() { ::sigaction(SIGINT, &before_, nullptr); }
-  InterruptibleRead(const InterruptibleRead&) = delete;
-  InterruptibleRead& operator=(const InterruptibleRead&) = delete;
-
- private:
-  struct sigaction before_{};
-};
+char* prompt_of(EditLine* editor) {
+  void* text = nullptr;
+  ::el_get(editor, EL_CLIENTDATA, &text);
+  return static_cast<char*>(text);
+}
 
 }  // namespace
 
@@ -80,6 +116,7 @@ struct LineEditor::State {
 };
 
 LineEditor::LineEditor(std::filesystem::path history_file) : state_(std::make_unique<State>()) {
+  open_interrupt_pipe();
   State& state = *state_;
   state.history_file = std::move(history_file);
   // Editing counts characters, not bytes; numbers keep the C locale.
@@ -109,14 +146,15 @@ LineEditor::~LineEditor() {
 }
 
 LineStatus LineEditor::read(const std::string& prompt, std::string& line) {
-  const InterruptibleRead scope;
+  const InterruptScope scope;
   state_->prompt = prompt;
   ::el_set(state_->editor, EL_CLIENTDATA, state_->prompt.data());
   int count = 0;
   const char* text = ::el_gets(state_->editor, &count);
-  if (interrupted != 0) {
+  if (take_interrupt()) {
     ::el_reset(state_->editor);
-    ::write(STDOUT_FILENO, "\n", 1);
+    std::fputs("\n", stdout);
+    std::fflush(stdout);
     return LineStatus::Interrupted;
   }
   if (text == nullptr || count <= 0) {

@@ -44,6 +44,16 @@ void CancelScope::check() const {
   }
 }
 
+IgnoreInterrupts::IgnoreInterrupts() {
+  struct sigaction action{};
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGINT, &action, &before_);
+}
+
+IgnoreInterrupts::~IgnoreInterrupts() {
+  ::sigaction(SIGINT, &before_, nullptr);
+}
+
 void prepare_process() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) {

@@ -26,6 +26,18 @@ class CancelScope {
   struct sigaction terminate_{};
 };
 
+/** While it lives, Ctrl-C does nothing unless something inside it listens. */
+class IgnoreInterrupts {
+ public:
+  IgnoreInterrupts();
+  ~IgnoreInterrupts();
+  IgnoreInterrupts(const IgnoreInterrupts&) = delete;
+  IgnoreInterrupts& operator=(const IgnoreInterrupts&) = delete;
+
+ private:
+  struct sigaction before_{};
+};
+
 /** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE is ignored. */
 void prepare_process();
 

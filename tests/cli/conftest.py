@@ -77,9 +77,8 @@ class Home:
 
     def run(self, *words, stdin=b"", **env):
         """(exit status, stdout, stderr) of the program."""
-        done = subprocess.run(
-            [self.program, *words], cwd=self.path, env=self.env | env, input=stdin, capture_output=True, timeout=60
-        )
+        options = {"cwd": self.path, "env": self.env | env, "input": stdin, "timeout": 60}
+        done = subprocess.run([self.program, *words], check=False, capture_output=True, **options)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def json(self, *words, **options):

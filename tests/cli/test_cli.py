@@ -25,7 +25,6 @@ CALLS = {
     "tokenize": (["tiny", "hello"], ["tiny"]),
     "version": ([], ["--unknown"]),
 }
-LISTED = {"detokenize", "list", "show", "tokenize", "template", "logits", "run", "import"}
 
 
 class Terminal:
@@ -56,16 +55,17 @@ class Terminal:
     def send(self, text):
         os.write(self.fd, text.encode())
 
-    def finish(self):
-        """Exit status, with all that was shown in `seen`."""
-        while True:
-            try:
-                block = os.read(self.fd, 65536)
-            except OSError:
-                break
-            if not block:
-                break
-            self.seen += block
+    def finish(self, timeout=20):
+        """Exit status, with all that was shown in `seen`; a program that does not end is killed."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.seen += os.read(self.fd, 65536)
+                except OSError:
+                    break
+        else:
+            os.kill(self.pid, signal.SIGKILL)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
@@ -238,6 +238,7 @@ def test_ctrl_c_stops_the_answer_not_the_chat(home):
     assert "<s>[user]again\r\n" in chat.read_until("tokens/s")
     chat.send("fail\r")
     chat.read_until("no memory left")
+    chat.read_until(">>> ")
     chat.send("\x04")
     assert chat.finish() == 0
 
