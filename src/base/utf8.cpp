@@ -1,37 +1,53 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace burin {
 namespace {
 
+/** What may follow a lead byte: how many bytes, and the range of the first of them. */
+struct LeadRule {
+  uint8_t first;
+  uint8_t last;
+  int length;
+  uint8_t low;
+  uint8_t high;
+};
+// The ranges shut out overlong forms, surrogates and what lies beyond U+10FFFF.
+constexpr std::array<LeadRule, 9> kLeads{{{0x00, 0x7F, 1, 0, 0},
+                                          {0xC2, 0xDF, 2, 0x80, 0xBF},
+                                          {0xE0, 0xE0, 3, 0xA0, 0xBF},
+                                          {0xE1, 0xEC, 3, 0x80, 0xBF},
+                                          {0xED, 0xED, 3, 0x80, 0x9F},
+                                          {0xEE, 0xEF, 3, 0x80, 0xBF},
+                                          {0xF0, 0xF0, 4, 0x90, 0xBF},
+                                          {0xF1, 0xF3, 4, 0x80, 0xBF},
+                                          {0xF4, 0xF4, 4, 0x80, 0x8F}}};
+
 /** Length of the well-formed character at `text[at]`; 0 if broken, -1 if it is cut off by the end. */
 int character_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[at + i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) {
-    return 1;
+  const auto lead = static_cast<uint8_t>(text[at]);
+  const auto* rule = std::ranges::find_if(kLeads, [&](const LeadRule& r) { return lead >= r.first && lead <= r.last; });
+  if (rule == kLeads.end()) {
+    return 0;
   }
-  const int length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                     : lead >= 0xE0 && lead <= 0xEF ? 3
-                     : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                    : 0;
-  for (int i = 1; i < length; ++i) {
-    if (at + static_cast<size_t>(i) >= text.size()) {
+  uint8_t low = rule->low;
+  uint8_t high = rule->high;
+  for (int i = 1; i < rule->length; ++i) {
+    const size_t next = at + static_cast<size_t>(i);
+    if (next >= text.size()) {
       return -1;
     }
-    uint8_t low = 0x80;
-    uint8_t high = 0xBF;
-    if (i == 1) {
-      low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : low;
-      high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : high;
-    }
-    if (byte(static_cast<size_t>(i)) < low || byte(static_cast<size_t>(i)) > high) {
+    const auto byte = static_cast<uint8_t>(text[next]);
+    if (byte < low || byte > high) {
       return 0;
     }
+    low = 0x80;
+    high = 0xBF;
   }
-  return length;
+  return rule->length;
 }
 
 void append_hex(std::string& out, uint8_t byte) {

@@ -216,6 +216,19 @@ Dtype float_dtype(const GgufTensor& tensor) {
   return tensor.type->name == "F32" ? Dtype::F32 : tensor.type->name == "F16" ? Dtype::F16 : Dtype::BF16;
 }
 
+/** Number of heads of a q or k projection, 0 for other parts. */
+int64_t heads_of(const GgufTensor& source, const std::string& path, const Json& config, const InputFile& file) {
+  const bool q = path.ends_with(".q_proj");
+  if (!q && !path.ends_with(".k_proj")) {
+    return 0;
+  }
+  const auto heads = config[q ? "num_attention_heads" : "num_key_value_heads"].get<int64_t>();
+  if (source.shape.empty() || source.shape[0] == 0 || source.shape[0] % (2 * heads) != 0) {
+    throw Error(ErrorCode::Corrupt, file.name(), "rows of tensor " + source.name + " do not divide into heads");
+  }
+  return heads;
+}
+
 PlannedTensor plan_tensor(const GgufTensor& source, const GgufFamily& family, const Json& config,
                           const InputFile& file) {
   const size_t dot = source.name.rfind('.');
@@ -230,13 +243,7 @@ PlannedTensor plan_tensor(const GgufTensor& source, const GgufFamily& family, co
   if (planned.layout.bits != 0) {
     planned.scale_dtype = pick_scale_dtype(source, file);
   }
-  const bool q = path->ends_with(".q_proj");
-  if (family.interleaved_qk && (q || path->ends_with(".k_proj"))) {
-    planned.interleaved_heads = config[q ? "num_attention_heads" : "num_key_value_heads"].get<int64_t>();
-    if (source.shape.empty() || source.shape[0] == 0 || source.shape[0] % (2 * planned.interleaved_heads) != 0) {
-      throw Error(ErrorCode::Corrupt, file.name(), "rows of tensor " + source.name + " do not divide into heads");
-    }
-  }
+  planned.interleaved_heads = family.interleaved_qk ? heads_of(source, *path, config, file) : 0;
   planned.minus_one = family.norms_plus_one && path->ends_with("norm");
   if (planned.minus_one && source.type->name != "F32") {
     throw Error(ErrorCode::Unsupported, file.name(), "norm " + source.name + " that is not F32");
