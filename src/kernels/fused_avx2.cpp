@@ -126,6 +126,7 @@ void dot_tile(const float* const* q, const float* k, int64_t k_stride, int64_t k
         }
       }
     });
+#pragma GCC unroll 3
     for (int r = 0; r < rows; ++r) {
       const __m128 four = horizontal_sums(sums[r][0], sums[r][1], sums[r][2], sums[r][3]);
       _mm_storeu_ps(scores + r * ld + j, _mm_mul_ps(four, _mm_set1_ps(scale)));

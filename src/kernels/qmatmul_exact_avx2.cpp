@@ -25,6 +25,7 @@ void four_rows(const QuantizedMatrix& w, const int64_t (&rows)[kRowBlock], const
   const int64_t stride = w.columns / 32 + kGroupPad;
   const uint8_t* from[kRowBlock];
   __m256 total[kRowBlock];
+#pragma GCC unroll 4
   for (int i = 0; i < kRowBlock; ++i) {
     from[i] = w.row(rows[i]);
     total[i] = widen_row(w, rows[i], nullptr, sums, 0.0F, scratch + i * stride);
@@ -56,6 +57,7 @@ void four_rows(const QuantizedMatrix& w, const int64_t (&rows)[kRowBlock], const
   }
   if (const int64_t left = w.columns % kStep; left != 0) {
     // Lanes beyond the row hold zero codes; their scales are whatever the scratch holds, so they are zeroed first.
+#pragma GCC unroll 4
     for (int i = 0; i < kRowBlock; ++i) {
       for (int64_t g = w.groups(); g < (steps + 1) * kParts; ++g) {
         scratch[i * stride + g] = 0.0F;
@@ -70,6 +72,7 @@ template <int bits, int group>
 void tuned_rows(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, int64_t end, float* scratch, float* y) {
   for (int64_t r = begin; r < end; r += kRowBlock) {
     int64_t rows[kRowBlock];
+#pragma GCC unroll 4
     for (int i = 0; i < kRowBlock; ++i) {
       rows[i] = r + i < end ? r + i : end - 1;
     }
@@ -195,6 +198,7 @@ template <int rows>
 void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, float* y, int64_t ldy, bool accumulate) {
   __m256 low[rows];
   __m256 high[rows];
+#pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) {
     low[i] = accumulate ? _mm256_loadu_ps(y + i * ldy) : _mm256_setzero_ps();
     high[i] = accumulate ? _mm256_loadu_ps(y + i * ldy + 8) : _mm256_setzero_ps();
@@ -209,6 +213,7 @@ void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, floa
       high[i] = _mm256_fmadd_ps(value, w_high, high[i]);
     }
   }
+#pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) {
     _mm256_storeu_ps(y + i * ldy, low[i]);
     _mm256_storeu_ps(y + i * ldy + 8, high[i]);

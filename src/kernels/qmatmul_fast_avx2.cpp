@@ -72,6 +72,7 @@ void four_rows(const QuantizedMatrix& w, const FastInput& x, const int64_t (&row
   const int64_t stride = w.columns / 32 + 2 * kGroupPad;
   const uint8_t* from[kRowBlock];
   __m256 total[kRowBlock];
+#pragma GCC unroll 4
   for (int i = 0; i < kRowBlock; ++i) {
     from[i] = w.row(rows[i]);
     total[i] = scale_row(w, x, rows[i], S::kCentre, scratch + i * stride);
@@ -88,6 +89,7 @@ void four_rows(const QuantizedMatrix& w, const FastInput& x, const int64_t (&row
     step(s, [](const uint8_t* p) { return load_bytes(p); });
   }
   if (w.columns % S::kColumns != 0) {  // half a step, only with groups of 32
+#pragma GCC unroll 4
     for (int i = 0; i < kRowBlock; ++i) {
       scratch[i * stride + w.groups()] = 0.0F;
     }
@@ -100,6 +102,7 @@ template <int bits, int group>
 void vector_rows(const QuantizedMatrix& w, const FastInput& x, int64_t begin, int64_t end, float* scratch, float* y) {
   for (int64_t r = begin; r < end; r += kRowBlock) {
     int64_t rows[kRowBlock];
+#pragma GCC unroll 4
     for (int i = 0; i < kRowBlock; ++i) {
       rows[i] = r + i < end ? r + i : end - 1;
     }
@@ -164,18 +167,26 @@ void tile(const QuantizedMatrix& w, const FastInput& x, const Widened& widened, 
       }
     }
   }
+  // All addresses are taken out of the loop: it has no instruction to spare.
+  const uint8_t* const rows[2] = {w.row(begin + first), w.row(begin + second)};
+  const float* const scales[2] = {widened.scales(first), widened.scales(second)};
+  const int8_t* const x_codes = x.codes + m * x.codes_stride;
+  const float* const x_scales = bits == 4 ? x.lanes + m * x.lanes_stride : x.scales + m * x.scales_stride;
+  const int64_t codes_stride = x.codes_stride;
+  const int64_t scales_stride = bits == 4 ? x.lanes_stride : x.scales_stride;
   const auto step = [&](int64_t s, auto&& load) {
+    const int8_t* const at_codes = x_codes + s * S::kBytes;
+    const float* const at_scales = x_scales + (bits == 4 ? s * 8 : s * 32 / kActivationGroup);
 #pragma GCC unroll 2
     for (int r = 0; r < 2; ++r) {
-      const Codes<bits> codes = split<bits>(load(w.row(begin + at[r]) + s * 32));
-      const __m256 scale = lane_scales<kParts, kStepsPerGroup>(widened.scales(at[r]), s);
+      const Codes<bits> codes = split<bits>(load(rows[r] + s * 32));
+      const __m256 scale = lane_scales<kParts, kStepsPerGroup>(scales[r], s);
 #pragma GCC unroll 4
       for (int c = 0; c < columns; ++c) {
-        const __m256 products = dot<bits>(codes, x.codes + (m + c) * x.codes_stride + s * S::kBytes);
-        const __m256 by = bits == 4
-                              ? _mm256_loadu_ps(x.lanes + (m + c) * x.lanes_stride + s * 8)
-                              : _mm256_broadcast_ss(x.scales + (m + c) * x.scales_stride + s * 32 / kActivationGroup);
-        total[r][c] = _mm256_fmadd_ps(_mm256_mul_ps(products, scale), by, total[r][c]);
+        const __m256 products = dot<bits>(codes, at_codes + c * codes_stride);
+        const float* const by = at_scales + c * scales_stride;
+        total[r][c] = _mm256_fmadd_ps(_mm256_mul_ps(products, scale),
+                                      bits == 4 ? _mm256_loadu_ps(by) : _mm256_broadcast_ss(by), total[r][c]);
       }
     }
   };
@@ -186,7 +197,9 @@ void tile(const QuantizedMatrix& w, const FastInput& x, const Widened& widened, 
   if (w.columns % S::kColumns != 0) {
     step(steps, [](const uint8_t* p) { return load_words(p, 4); });
   }
+#pragma GCC unroll 2
   for (int r = 0; r < 2; ++r) {
+#pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       y[(m + c) * w.rows + begin + at[r]] = horizontal_sum(total[r][c]);
     }
@@ -249,6 +262,7 @@ inline uint32_t largest_bits(const float* x, int count) {
 /** 32 values times `inverse`, rounded to int8, in order. */
 inline __m256i round_32(const float* x, __m256 inverse) {
   __m256i parts[4];
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     parts[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), inverse));
   }
