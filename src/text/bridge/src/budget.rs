@@ -48,14 +48,22 @@ pub fn charge_list(count: usize) -> Result<(), Error> {
     if count > MAX_NODES {
         return Err(refuse("builds too long a list"));
     }
-    charge(count * 16)
+    charge(count * 64)
+}
+
+/// Accounts for a look at the items of `value`, not at theirs.
+pub fn charge_items(value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) => charge(text.len() / 4),
+        None => charge(value.len().unwrap_or(0).saturating_mul(16)),
+    }
 }
 
 /// Accounts for a visit to all of `value`: refuses what nests too deep or holds too much.
 pub fn charge_value(value: &Value) -> Result<(), Error> {
     let mut nodes = 0;
     count(value, 0, &mut nodes)?;
-    charge(nodes)
+    charge(nodes * 32)
 }
 
 fn count(value: &Value, depth: usize, nodes: &mut usize) -> Result<(), Error> {

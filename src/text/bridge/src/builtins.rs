@@ -8,7 +8,7 @@ use minijinja::value::{from_args, Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{filters, Environment, Error, ErrorKind, Output, State, Value};
 use minijinja_contrib::{globals, pycompat};
 
-use crate::budget::{charge_list, charge_string, charge_value};
+use crate::budget::{charge_items, charge_list, charge_string, charge_value};
 use crate::guards::{self, checked};
 use crate::python::{self, JsonStyle};
 
@@ -40,18 +40,23 @@ pub fn raised(error: &Error) -> Option<String> {
     None
 }
 
+/// Sorting visits every item several times.
+fn charge_comparing(value: &Value) -> Result<(), Error> {
+    (0..4).try_for_each(|_| charge_value(value))
+}
+
 fn bad_argument(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
 /// Registers a built-in filter such that its arguments and its result are accounted for.
 macro_rules! guarded_filters {
-    ($environment:ident: $($name:literal $filter:ident),* $(,)?) => {$(
+    ($environment:ident $charge:ident: $($name:literal $filter:ident),* $(,)?) => {$(
         let original = Value::from_function(filters::$filter);
         $environment.add_filter($name, move |state: &mut State, args: Rest<ValueOrKwargs>| {
             let args = args.into_values();
-            args.iter().try_for_each(charge_value)?;
-            checked(original.call(state, &args)?)
+            args.iter().try_for_each($charge)?;
+            guards::as_list(original.call(state, &args)?)
         });
     )*};
 }
@@ -66,12 +71,13 @@ pub fn environment() -> Environment<'static> {
     for name in ["batch", "slice", "chain", "zip", "pprint", "groupby"] {
         environment.remove_filter(name);
     }
-    guarded_filters!(environment:
-        "lower" lower, "upper" upper, "title" title, "capitalize" capitalize,
-        "dictsort" dictsort, "items" items, "reverse" reverse, "trim" trim, "split" split, "lines" lines,
-        "default" default, "d" default, "first" first, "last" last, "min" min, "max" max, "sort" sort,
-        "list" list, "sum" sum, "select" select, "reject" reject, "selectattr" selectattr,
-        "rejectattr" rejectattr, "map" map, "unique" unique, "attr" attr, "escape" escape, "e" escape);
+    guarded_filters!(environment charge_items:
+        "lower" lower, "upper" upper, "title" title, "capitalize" capitalize, "items" items,
+        "reverse" reverse, "trim" trim, "split" split, "lines" lines, "default" default, "d" default,
+        "first" first, "last" last, "list" list, "select" select, "reject" reject, "selectattr" selectattr,
+        "rejectattr" rejectattr, "map" map, "attr" attr, "escape" escape, "e" escape);
+    guarded_filters!(environment charge_comparing:
+        "dictsort" dictsort, "min" min, "max" max, "sort" sort, "sum" sum, "unique" unique);
     for name in ["length", "count"] {
         environment.add_filter(name, length);
     }
@@ -87,12 +93,32 @@ pub fn environment() -> Environment<'static> {
     });
     environment.add_test("iterable", |value: Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_test("sequence", is_sequence);
+    add_tests(&mut environment);
     guards::add_operators(&mut environment);
     add_functions(&mut environment);
     environment.set_unknown_method_callback(call_method);
     environment.set_formatter(write_value);
     environment.set_fuel(Some(crate::budget::FUEL));
     environment
+}
+
+/// Tests that answer otherwise than jinja2's, and those that compare whole values.
+fn add_tests(environment: &mut Environment) {
+    use ValueKind::{Bool, Iterable, Map, Number, Seq, String, Undefined};
+    environment.add_test("iterable", |value: &Value| {
+        matches!(value.kind(), String | Seq | Map | Iterable | Undefined)
+    });
+    environment.add_test("sequence", |value: &Value| {
+        matches!(value.kind(), String | Seq | Map | Iterable | Undefined)
+    });
+    environment.add_test("number", |value: &Value| matches!(value.kind(), Number | Bool));
+    for name in ["eq", "equalto", "=="] {
+        environment.add_test(name, |a: &Value, b: &Value| guards::is_equal(a, b));
+    }
+    for name in ["ne", "!="] {
+        environment.add_test(name, |a: &Value, b: &Value| guards::is_equal(a, b).map(|equal| !equal));
+    }
+    environment.add_test("in", |a: &Value, b: &Value| guards::contains(a, b));
 }
 
 fn add_functions(environment: &mut Environment) {
@@ -141,7 +167,7 @@ fn length(value: Value) -> Result<usize, Error> {
     if value.is_undefined() {
         return Ok(0);
     }
-    charge_value(&value)?;
+    charge_items(&Value::from(value.as_str().unwrap_or_default()))?;
     filters::length(&value)
 }
 
@@ -257,8 +283,8 @@ fn bounded_format(style: FormatStyle, text: &str, args: &[Value]) -> Result<Stri
 }
 
 fn call_method(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
-    charge_value(value)?;
-    args.iter().try_for_each(charge_value)?;
+    charge_items(value)?;
+    args.iter().try_for_each(charge_items)?;
     match (value.as_str(), method) {
         (Some(separator), "join") => {
             let (items,): (Value,) = from_args(args)?;
@@ -275,6 +301,6 @@ fn call_method(state: &mut State, value: &Value, method: &str, args: &[Value]) -
             charge_list(parts.len())?;
             Ok(Value::from(parts))
         }
-        _ => checked(pycompat::unknown_method_callback(state, value, method, args)?),
+        _ => guards::as_list(pycompat::unknown_method_callback(state, value, method, args)?),
     }
 }

@@ -5,7 +5,7 @@ use minijinja::machinery::{Instruction, Instructions};
 use minijinja::value::{Rest, Tuple, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use crate::budget::{charge_list, charge_string, charge_value};
+use crate::budget::{charge_items, charge_list, charge_string, charge_value};
 use crate::python;
 
 const ADD: &str = "\0add";
@@ -102,7 +102,7 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     if is_list(left) && is_list(right) {
         charge_list(left.len().unwrap_or(0) + right.len().unwrap_or(0))?;
         let items: Vec<Value> = left.try_iter()?.chain(right.try_iter()?).collect();
-        return checked(if left.is_tuple() { Value::from(Tuple::from(items)) } else { Value::from(items) });
+        return Ok(if left.is_tuple() { Value::from(Tuple::from(items)) } else { Value::from(items) });
     }
     arithmetic(left, right, "+", i128::checked_add, |a, b| a + b)
 }
@@ -120,7 +120,7 @@ fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
     charge_list(items.len().unwrap_or(0).saturating_mul(times))?;
     let once: Vec<Value> = items.try_iter()?.collect();
     let count = once.len() * times;
-    checked(once.into_iter().cycle().take(count).collect())
+    Ok(Value::from(once.into_iter().cycle().take(count).collect::<Vec<Value>>()))
 }
 
 fn arithmetic(
@@ -151,19 +151,28 @@ fn iterable(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
+fn is_container(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable)
+}
+
 fn is_list(value: &Value) -> bool {
     value.kind() == ValueKind::Seq
 }
 
 /// `value` with lazy sequences made into lists: a chain of lazy ones would recurse without limit.
 pub fn checked(value: Value) -> Result<Value, Error> {
-    let value = if value.kind() == ValueKind::Iterable {
-        charge_list(value.len().unwrap_or(0))?;
-        Value::from(value.try_iter()?.collect::<Vec<Value>>())
-    } else {
-        value
-    };
+    let value = as_list(value)?;
     charge_value(&value)?;
+    Ok(value)
+}
+
+/// As `checked`, for operations that do not nest values any deeper.
+pub fn as_list(value: Value) -> Result<Value, Error> {
+    if value.kind() == ValueKind::Iterable {
+        charge_list(value.len().unwrap_or(0))?;
+        return Ok(Value::from(value.try_iter()?.collect::<Vec<Value>>()));
+    }
+    charge_items(&value)?;
     Ok(value)
 }
 
@@ -173,15 +182,19 @@ fn concat(left: &Value, right: &Value) -> Result<Value, Error> {
     Ok(Value::from(a + &b))
 }
 
-fn is_equal(left: &Value, right: &Value) -> Result<bool, Error> {
-    charge_value(left)?;
-    charge_value(right)?;
+pub fn is_equal(left: &Value, right: &Value) -> Result<bool, Error> {
+    if is_container(left) && is_container(right) && left.len() == right.len() {
+        charge_value(left)?;
+        charge_value(right)?;
+    }
     Ok(left == right)
 }
 
-fn contains(value: &Value, container: &Value) -> Result<bool, Error> {
-    charge_value(value)?;
-    charge_value(container)?;
+pub fn contains(value: &Value, container: &Value) -> Result<bool, Error> {
+    charge_items(container)?;
+    if is_container(value) {
+        charge_value(container)?;
+    }
     match container.kind() {
         ValueKind::Undefined => Ok(false),
         ValueKind::String => match value.as_str() {
@@ -203,7 +216,7 @@ fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Val
     if step == 0 {
         return Err(Error::new(ErrorKind::InvalidOperation, "slice step cannot be zero"));
     }
-    charge_value(value)?;
+    charge_items(value)?;
     if let Some(text) = value.as_str() {
         let chars: Vec<char> = text.chars().collect();
         let picked: String = slice_indices(chars.len(), start, stop, step).map(|i| chars[i]).collect();

@@ -10,6 +10,7 @@ mod guards;
 mod model_file;
 mod pipelines;
 mod python;
+mod screen;
 mod special_tokens;
 mod stream;
 mod template;

@@ -9,6 +9,7 @@ use crate::budget;
 use crate::builtins;
 use crate::failure::{corrupt, exhausted, invalid, Failure, Result};
 use crate::guards;
+use crate::screen::{screen, with_stack};
 
 pub struct Template {
     environment: Environment<'static>,
@@ -21,7 +22,7 @@ fn syntax() -> SyntaxConfig {
     builder.build().unwrap_or_default()
 }
 
-fn message(error: &Error) -> String {
+pub fn message(error: &Error) -> String {
     if let Some(text) = builtins::raised(error) {
         return text;
     }
@@ -49,11 +50,16 @@ impl Template {
             return Err(exhausted(format!("the template is longer than {} bytes", budget::MAX_SOURCE_BYTES)));
         }
         let source = scope_generation_tags(source);
-        parse(&source, "chat_template", syntax()).map_err(|e| corrupt(message(&e)))?;
+        screen(&source, syntax())?;
+        with_stack(|| parse(&source, "chat_template", syntax()).map(drop).map_err(|e| corrupt(message(&e))))?;
         Ok(Template { environment: builtins::environment(), source })
     }
 
     pub fn render(&self, context: &[u8]) -> Result<String> {
+        with_stack(|| self.render_here(context))
+    }
+
+    fn render_here(&self, context: &[u8]) -> Result<String> {
         let context: serde_json::Value = serde_json::from_slice(context).map_err(invalid)?;
         let tree = parse(&self.source, "chat_template", syntax()).map_err(|e| corrupt(message(&e)))?;
         let mut generator = CodeGenerator::new("chat_template", &self.source);
