@@ -63,6 +63,16 @@ bool is_message(const Json& message) {
   return message.is_object() && text("role") && text("content");
 }
 
+constexpr std::array kCommands{
+    ChatCommand{.name = "/bye", .argument = "", .help = "leave", .run = nullptr},
+    ChatCommand{.name = "/clear", .argument = "", .help = "forget the conversation", .run = run_clear},
+    ChatCommand{.name = "/help", .argument = "", .help = "show this", .run = run_help},
+    ChatCommand{.name = "/load", .argument = "FILE", .help = "continue a saved chat", .run = run_load},
+    ChatCommand{.name = "/save", .argument = "FILE", .help = "write the conversation to a file", .run = run_save},
+    ChatCommand{
+        .name = "/system", .argument = "TEXT", .help = "set or, empty, drop the system message", .run = run_system},
+};
+
 }  // namespace
 
 ChatSession::ChatSession(std::string model, std::string system)
@@ -116,15 +126,6 @@ void ChatSession::load(const std::filesystem::path& file) {
 }
 
 std::span<const ChatCommand> chat_commands() {
-  static constexpr std::array kCommands{
-      ChatCommand{.name = "/bye", .argument = "", .help = "leave", .run = nullptr},
-      ChatCommand{.name = "/clear", .argument = "", .help = "forget the conversation", .run = run_clear},
-      ChatCommand{.name = "/help", .argument = "", .help = "show this", .run = run_help},
-      ChatCommand{.name = "/load", .argument = "FILE", .help = "continue a saved chat", .run = run_load},
-      ChatCommand{.name = "/save", .argument = "FILE", .help = "write the conversation to a file", .run = run_save},
-      ChatCommand{
-          .name = "/system", .argument = "TEXT", .help = "set or, empty, drop the system message", .run = run_system},
-  };
   return kCommands;
 }
 
@@ -137,8 +138,8 @@ ChatAction run_chat_command(ChatSession& session, std::string_view line, const s
       names.emplace_back(known.name);
     }
     const std::vector<std::string> near = hub::nearest_names(name, names, 1);
-    tell(
-        fmt::format("there is no {}; {}", name, near.empty() ? "/help lists the commands" : "did you mean " + near[0]));
+    tell(fmt::format("there is no {}; {}", name,
+                     near.empty() ? "/help lists the commands" : "did you mean " + near[0] + "?"));
     return ChatAction::Continue;
   }
   if (command->run == nullptr) {

@@ -1,5 +1,6 @@
 // A backend module without a model: one token is one byte, id 1 is <s>, and the answer follows from the prompt.
 // "escape" answers with terminal controls, "slow" for ever, "fail" and "crash" not at all; others are echoed.
+// The import of a file that begins with SLOW never ends by itself.
 #include <chrono>
 #include <fstream>
 #include <span>
@@ -7,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/export.h"
+#include "base/file.h"
 #include "engine/backend.h"
 
 namespace {
@@ -120,6 +122,10 @@ class FakeTools : public ModelTools {
     }
     std::filesystem::create_directory(options.out_dir);
     options.on_progress(0.5, "half");
+    while (read_file(options.file, 1024).starts_with("SLOW")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      options.on_progress(0.6, "more");
+    }
     std::ofstream(options.out_dir / "config.json") << R"({"model_type":"llama"})";
     options.on_progress(1.0, "done");
     return {{"model_type", "llama"}, {"tensors", 1}, {"size_bytes", 22}, {"quantization", nullptr}};

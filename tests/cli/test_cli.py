@@ -243,10 +243,12 @@ def test_ctrl_c_stops_the_answer_not_the_chat(home):
     assert chat.finish() == 0
 
 
-def test_interrupted_import_leaves_nothing(home):
-    (home.path / "a.gguf").write_bytes(b"GGUFxxxx")
-    assert home.run("import", "a.gguf", "--name", "made")[0] == 0
-    assert not [name for name in os.listdir(home.path / "models") if name.startswith(".")]
+def test_an_interrupted_import_leaves_nothing(home):
+    before = sorted(os.listdir(home.path / "models"))
+    (home.path / "a.gguf").write_bytes(b"SLOW")
+    status, out, _ = interrupted(home, signal.SIGINT, "import", "a.gguf", "--name", "made", "--json")
+    assert status == 130 and json.loads(out)["error"]["type"] == "cancelled"
+    assert sorted(os.listdir(home.path / "models")) == before
 
 
 def test_version_and_help_start_at_once(home):
