@@ -14,11 +14,18 @@ bool is_shown(const Context& context, const hub::ModelInfo& info) {
          (info.runtime_compatible && (info.model_type == "chat" || info.model_type == "base"));
 }
 
-std::string row(size_t width, std::string_view name, std::string_view hash, std::string_view size,
-                std::string_view modified, std::string_view type, std::string_view health) {
-  const std::string cells = fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  ", name, width,
-                                        hash.empty() ? "-" : hash.substr(0, 7), size, modified.substr(0, 10));
-  return cells + (health.empty() ? fmt::format("{}\n", type) : fmt::format("{:<9}  {}\n", type, health));
+/** The cells of one line of the table; an empty health leaves its column out. */
+struct Row {
+  std::string_view name, hash, size, modified, type;
+  std::string health;
+};
+
+std::string line_of(const Row& row, size_t width) {
+  const std::string cells =
+      fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  ", row.name, width, row.hash.empty() ? "-" : row.hash.substr(0, 7),
+                  row.size, row.modified.substr(0, 10));
+  return cells +
+         (row.health.empty() ? fmt::format("{}\n", row.type) : fmt::format("{:<9}  {}\n", row.type, row.health));
 }
 
 std::string health_of(const hub::ModelInfo& info) {
@@ -32,12 +39,14 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
     width = std::max(width, info.model.name.size());
   }
   const bool health = context.arguments.has("--health");
-  std::string table = row(width, "NAME", "HASH", "SIZE", "MODIFIED", "TYPE", health ? "HEALTH" : "");
+  std::string table = line_of({"NAME", "HASH", "SIZE", "MODIFIED", "TYPE", health ? "HEALTH" : ""}, width);
   size_t shown = 0;
   for (const hub::ModelInfo& info : models) {
     if (is_shown(context, info)) {
-      table += row(width, info.model.name, info.model.hash, size_text(info.size_bytes), info.last_modified,
-                   info.model_type, health ? health_of(info) : "");
+      const std::string size = size_text(info.size_bytes);
+      table += line_of(
+          {info.model.name, info.model.hash, size, info.last_modified, info.model_type, health ? health_of(info) : ""},
+          width);
       ++shown;
     }
   }
