@@ -36,7 +36,7 @@ class Tokenizer {
    */
   static Tokenizer load_file_only(const std::filesystem::path& model_dir);
 
-  /** Throws: InvalidArgument (no UTF-8), ResourceExhausted (more than 16 MiB). */
+  /** Throws: InvalidArgument (no UTF-8), ResourceExhausted (more than 8 MiB). */
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const;
 
   /** Ids without a token (holes below the highest id) give no text. Throws: InvalidArgument for ids out of range. */

@@ -86,7 +86,7 @@ TEST(Tokenizer, RefusesBadIdsAndBadText) {
     EXPECT_EQ(code_of([&] { tokenizer.decode(ids, false); }), ErrorCode::InvalidArgument);
   }
   EXPECT_EQ(code_of([&] { tokenizer.encode("\xff\xfe", false); }), ErrorCode::InvalidArgument);
-  EXPECT_EQ(code_of([&] { tokenizer.encode(std::string((16 << 20) + 1, 'a'), false); }), ErrorCode::ResourceExhausted);
+  EXPECT_EQ(code_of([&] { tokenizer.encode(std::string((8 << 20) + 1, 'a'), false); }), ErrorCode::ResourceExhausted);
 }
 
 TEST(Tokenizer, NamesWhatIsWrongWithAFile) {

@@ -15,7 +15,7 @@ type Pipeline =
     TokenizerImpl<ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
 /// Longest text one call encodes; more than any context holds.
-pub const MAX_TEXT_BYTES: usize = 16 << 20;
+pub const MAX_TEXT_BYTES: usize = 8 << 20;
 
 pub struct Tokenizer {
     pipeline: Pipeline,
