@@ -128,8 +128,8 @@ std::vector<Option> execution_options() {
       {.name = "--precision",
        .kind = Choice,
        .value_name = "fast|exact",
-       .default_text = "fast",
-       .help = "exact computes every product in float32; fast takes int8 inputs for quantized weights on the CPU"},
+       .default_text = "exact",
+       .help = "exact computes every product in float32; fast rounds the inputs of quantized weights to int8 (CPU)"},
       {.name = "--threads",
        .kind = Integer,
        .value_name = "N",
@@ -163,7 +163,7 @@ engine::GenerateRequest request_from(const Arguments& arguments) {
 }
 
 engine::LoadOptions load_options_from(const Arguments& arguments) {
-  return {.precision = arguments.text("--precision") == "exact" ? engine::Precision::Exact : engine::Precision::Fast,
+  return {.precision = arguments.text("--precision") == "fast" ? engine::Precision::Fast : engine::Precision::Exact,
           .threads = static_cast<int>(arguments.integer("--threads"))};
 }
 

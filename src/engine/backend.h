@@ -22,7 +22,7 @@ enum class Precision { Fast, Exact };
 
 struct LoadOptions {
   std::filesystem::path model_dir;
-  Precision precision = Precision::Fast;
+  Precision precision = Precision::Exact;
   int threads = 0;  // 0: as many as the process may use
   bool with_tokenizer = true;
   std::function<void(double fraction)> on_progress;

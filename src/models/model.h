@@ -37,7 +37,7 @@ class Model {
 };
 
 struct LoadModelOptions {
-  ops::Precision precision = ops::Precision::Fast;
+  ops::Precision precision = ops::Precision::Exact;
   std::function<void(double fraction)> on_progress;
 };
 
