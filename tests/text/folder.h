@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -14,6 +15,18 @@
 #include "base/json.h"
 
 namespace burin::text {
+
+/** Processor seconds of this process so far: what a time limit is checked with, since other programs do not count. */
+inline double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+/** Sanitizers slow every allocation down; limits of time are widened by this under them. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kSlowdown = 20.0;
+#else
+constexpr double kSlowdown = 1.0;
+#endif
 
 class Folder {
  public:
