@@ -128,7 +128,7 @@ set_up() {
     *) groups="run test $1" requirements=tools/requirements-test.txt ;;
   esac
   stamp=.deps/stamps/$1
-  locks="tools/setup.sh tools/apt.txt tools/Brewfile tools/models.txt src/text/bridge/Cargo.lock"
+  locks="tools/setup.sh tools/apt.txt tools/Brewfile tools/models.txt src/text/bridge/Cargo.lock tests/parity/fetch_fixtures.py"
   # shellcheck disable=SC2086
   wanted="$(hash_of $locks "$requirements") $root"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/python3 ]; then return; fi
@@ -141,6 +141,7 @@ set_up() {
   choose_cargo
   step crates crates
   step starter-models model_files
+  [ "$1" = run ] || step test-fixtures .venv/bin/python3 tests/parity/fetch_fixtures.py
   echo "$wanted" >"$stamp"
   # Who has the test packages has those of `run` too.
   if [ "$1" != run ]; then
