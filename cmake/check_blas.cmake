@@ -36,7 +36,10 @@ int main(int, char** argv) {
 ]=]
   )
   try_run(
-    ran built "${CMAKE_BINARY_DIR}/check_blas" SOURCES "${source}"
+    ran
+    built
+    "${CMAKE_BINARY_DIR}/check_blas"
+    SOURCES "${source}"
     CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${MLX_INCLUDE_DIRS}"
     COMPILE_DEFINITIONS "-DBURIN_FLOOR=\"${BURIN_BLAS_FLOOR_GFLOPS}\""
     LINK_LIBRARIES -Wl,--no-as-needed "${BURIN_OPENBLAS}" -Wl,--as-needed mlx ${CMAKE_DL_LIBS}

@@ -6,7 +6,14 @@ endif()
 
 cmake_path(GET MLX_LIBRARY_DIRS PARENT_PATH burin_mlx_root)
 cmake_path(GET burin_mlx_root PARENT_PATH burin_site_packages)
-install(DIRECTORY "${burin_mlx_root}/lib" DESTINATION lib/burin/mlx FILES_MATCHING PATTERN "*.so*" PATTERN "*.dylib" PATTERN "*.metallib")
+install(
+  DIRECTORY "${burin_mlx_root}/lib"
+  DESTINATION lib/burin/mlx
+  FILES_MATCHING
+  PATTERN "*.so*"
+  PATTERN "*.dylib"
+  PATTERN "*.metallib"
+)
 if(EXISTS "${burin_site_packages}/mlx_cpu.libs")
   install(DIRECTORY "${burin_site_packages}/mlx_cpu.libs" DESTINATION lib/burin)
 endif()

@@ -27,7 +27,17 @@ foreach(layer IN LISTS BURIN_LAYERS)
 endforeach()
 
 # The trunk below MLX is left out as a whole where MLX is not linked (TSan, fuzzing).
-set(BURIN_MLX_LAYERS ops nn models generate embed train quantize backends)
+set(
+  BURIN_MLX_LAYERS
+  ops
+  nn
+  models
+  generate
+  embed
+  train
+  quantize
+  backends
+)
 set(BURIN_SKIPPED_LAYERS "")
 if(NOT BURIN_WITH_MLX)
   set(BURIN_SKIPPED_LAYERS ${BURIN_MLX_LAYERS})
@@ -36,15 +46,17 @@ endif()
 add_library(burin_options INTERFACE)
 target_include_directories(burin_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(
-  burin_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
-  $<$<BOOL:${BURIN_DEVELOPER_MODE}>:-Werror>
+  burin_options
+  INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers $<$<BOOL:${BURIN_DEVELOPER_MODE}>:-Werror>
 )
 if(BURIN_BUILD_FUZZ)
   target_compile_options(burin_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(BURIN_SANITIZE)
-  target_compile_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(
+    burin_options
+    INTERFACE -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+  )
   target_link_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE})
 endif()
 
@@ -76,7 +88,10 @@ function(burin_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE burin_${ARG_LAYER} GTest::gtest_main GTest::gmock)
-  target_compile_definitions(${name} PRIVATE BURIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BURIN_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_definitions(
+    ${name}
+    PRIVATE BURIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BURIN_BINARY_DIR="${CMAKE_BINARY_DIR}"
+  )
   gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300 DISCOVERY_TIMEOUT 60)
 endfunction()
 
@@ -84,9 +99,15 @@ endfunction()
 file(WRITE "${CMAKE_BINARY_DIR}/pch/anchor.cpp" "")
 add_library(burin_pch STATIC "${CMAKE_BINARY_DIR}/pch/anchor.cpp")
 target_link_libraries(burin_pch PUBLIC burin_options nlohmann_json::nlohmann_json)
-target_precompile_headers(burin_pch PUBLIC <nlohmann/json.hpp> <filesystem> <functional> <map> <memory> <string> <vector>)
+target_precompile_headers(
+  burin_pch
+  PUBLIC <nlohmann/json.hpp> <filesystem> <functional> <map> <memory> <string> <vector>
+)
 if(BURIN_WITH_MLX)
   add_library(burin_mlx_pch STATIC "${CMAKE_BINARY_DIR}/pch/anchor.cpp")
   target_link_libraries(burin_mlx_pch PUBLIC burin_options burin_mlx_package nlohmann_json::nlohmann_json)
-  target_precompile_headers(burin_mlx_pch PUBLIC <mlx/mlx.h> <nlohmann/json.hpp> <filesystem> <functional> <map> <memory> <string> <vector>)
+  target_precompile_headers(
+    burin_mlx_pch
+    PUBLIC <mlx/mlx.h> <nlohmann/json.hpp> <filesystem> <functional> <map> <memory> <string> <vector>
+  )
 endif()

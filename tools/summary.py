@@ -5,7 +5,7 @@ Exit 1 when anything failed, when a suite left no report, or when nothing ran.
 
 import pathlib
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 
 def outcome(case):

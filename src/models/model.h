@@ -13,8 +13,6 @@
 
 namespace burin::models {
 
-
-
 struct ModelFacts {
   std::string model_type;
   int context_size = 0;

@@ -15,8 +15,6 @@
 
 namespace burin::models {
 
-
-
 /**
  * All `model*.safetensors` of a folder as one set of tensors.
  * Throws: NotFound without any; Corrupt for bad headers, a name in two files, or a shard that the index names and

@@ -11,9 +11,8 @@ mx::array tokens(const mx::array& v, int begin, int end) {
 }
 
 mx::array assign(const mx::array& buffer, const mx::array& update, int begin) {
-  return mx::slice_update(
-      buffer, update, mx::Shape{0, 0, begin, 0},
-      mx::Shape{buffer.shape(0), buffer.shape(1), begin + update.shape(2), buffer.shape(3)});
+  return mx::slice_update(buffer, update, mx::Shape{0, 0, begin, 0},
+                          mx::Shape{buffer.shape(0), buffer.shape(1), begin + update.shape(2), buffer.shape(3)});
 }
 
 mx::array empty_tokens(const mx::array& like, int count) {

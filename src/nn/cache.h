@@ -10,8 +10,6 @@
 
 namespace burin::nn {
 
-
-
 /** Keys and values of one layer, (B, K, S, Dh) each. */
 class Cache {
  public:

@@ -11,8 +11,6 @@
 
 namespace burin::nn {
 
-
-
 /** Shape and type of a stored tensor, before its bytes are read. */
 struct StoredTensor {
   mx::Shape shape;

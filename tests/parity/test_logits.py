@@ -5,9 +5,8 @@ import subprocess
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_lm.models.cache import make_prompt_cache
-
 import tiny_models
+from mlx_lm.models.cache import make_prompt_cache
 
 TOLERANCE = 2e-4  # of the largest logit
 

@@ -5,17 +5,16 @@ import os
 import random
 import subprocess
 
+import fetch_fixtures
 import pytest
 from tokenizers import Tokenizer
-
-import fetch_fixtures
 
 FULL = os.environ.get("BURIN_FULL") == "1"
 PER_TOKENIZER = 6500 if FULL else 700
 NAMES = sorted([*fetch_fixtures.VOCABULARIES, "minilm", "smollm2"])
 
 WORDS = (
-    "the Quick brown fox jumps déjà vu naïve Straße ﬁne résumé İstanbul don't we'll I'M it's 3.14 1,000 2026".split()
+    ["the", "Quick", "brown", "fox", "jumps", "déjà", "vu", "naïve", "Straße", "ﬁne", "résumé", "İstanbul", "don't", "we'll", "I'M", "it's", "3.14", "1,000", "2026"]
 )
 CJK = "汉字日本語テスト한국어漢字〇々ー、。「」"
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇫🇷", "☠️", "😀", "\u200d"]

@@ -8,8 +8,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-import check_layers  # noqa: E402
-import draw_layers  # noqa: E402
+import check_layers
+import draw_layers
 
 
 @pytest.fixture

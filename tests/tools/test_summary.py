@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-import summary  # noqa: E402
+import summary
 
 PASSED = '<testcase name="p" status="run"/>'
 FAILED = '<testcase name="f" status="fail"><failure message=""/></testcase>'
