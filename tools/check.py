@@ -19,7 +19,7 @@ TOPS = ("src", "include", "tests", "fuzz", "bench")
 
 def run(command, **options):
     """(whether it succeeded, its output) of a command, run at the root."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    done = subprocess.run(command, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     return done.returncode == 0, done.stdout
 
 

@@ -14,7 +14,7 @@ TYPES = gguf.GGMLQuantizationType
 
 def run_import(burin, file, name, home):
     command = [burin, "import", str(file), "--name", name, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={"BURIN_MODELS": str(home)})
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env={"BURIN_MODELS": str(home)})
     return done.returncode, json.loads(done.stdout)
 
 
