@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -10,13 +11,17 @@
 namespace burin {
 namespace {
 
-/** Refuses depth and duplicate keys while nlohmann parses, so hostile text never builds a tree. */
+/** A Json looks through all earlier keys of an object for each new one; this many looks take about a second. */
+constexpr uint64_t kMaxKeyLooks = 300'000'000;
+
+/** Refuses depth, duplicate keys and too many keys while nlohmann parses, so hostile text never builds a tree. */
+template <typename Tree>
 class Guard {
  public:
   Guard(std::string_view source, int max_depth) : source_(source), max_depth_(max_depth) {}
 
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
+  bool operator()(int depth, typename Tree::parse_event_t event, Tree& parsed) {
+    using Event = typename Tree::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
       if (depth >= max_depth_) {
         throw Error(ErrorCode::Corrupt, source_, "JSON nested deeper than " + std::to_string(max_depth_));
@@ -24,17 +29,46 @@ class Guard {
       keys_.emplace_back();
     } else if (event == Event::object_end || event == Event::array_end) {
       keys_.pop_back();
-    } else if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      throw Error(ErrorCode::Corrupt, source_, "duplicate JSON key \"" + parsed.get<std::string>() + "\"");
+    } else if (event == Event::key) {
+      add_key(parsed.template get<std::string>());
     }
     return true;
   }
 
  private:
+  void add_key(const std::string& key) {
+    looks_ += keys_.back().size();
+    if (!keys_.back().insert(key).second) {
+      throw Error(ErrorCode::Corrupt, source_, "duplicate JSON key \"" + key + "\"");
+    }
+    if (std::is_same_v<Tree, Json> && looks_ > kMaxKeyLooks) {
+      throw Error(ErrorCode::Corrupt, source_, "a JSON object has too many keys");
+    }
+  }
+
   std::string source_;
   int max_depth_;
+  uint64_t looks_ = 0;
   std::vector<std::set<std::string>> keys_;
 };
+
+/** nlohmann's messages begin with a tag like "[json.exception.parse_error.101] ". */
+std::string without_tag(const std::string& message) {
+  const size_t end = message.find("] ");
+  return end == std::string::npos ? message : message.substr(end + 2);
+}
+
+template <typename Tree>
+Tree parse(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    throw Error(ErrorCode::Corrupt, source, "JSON larger than " + std::to_string(limits.max_bytes) + " bytes");
+  }
+  try {
+    return Tree::parse(text.begin(), text.end(), Guard<Tree>(source, limits.max_depth));
+  } catch (const typename Tree::exception& e) {
+    throw Error(ErrorCode::Corrupt, source, "not valid JSON: " + without_tag(e.what()));
+  }
+}
 
 std::string last_component(const std::filesystem::path& file) {
   return file.filename().string();
@@ -43,14 +77,11 @@ std::string last_component(const std::filesystem::path& file) {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
-  if (text.size() > limits.max_bytes) {
-    throw Error(ErrorCode::Corrupt, source, "JSON larger than " + std::to_string(limits.max_bytes) + " bytes");
-  }
-  try {
-    return Json::parse(text.begin(), text.end(), Guard(source, limits.max_depth));
-  } catch (const Json::exception& e) {
-    throw Error(ErrorCode::Corrupt, source, std::string("not valid JSON: ") + e.what());
-  }
+  return parse<Json>(text, source, limits);
+}
+
+SortedJson parse_sorted_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
+  return parse<SortedJson>(text, source, limits);
 }
 
 Json read_json_file(const std::filesystem::path& file, const JsonLimits& limits) {
@@ -59,6 +90,10 @@ Json read_json_file(const std::filesystem::path& file, const JsonLimits& limits)
 
 std::string dump_json(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string dump_json(const SortedJson& value, int indent) {
+  return value.dump(indent, ' ', false, SortedJson::error_handler_t::replace);
 }
 
 JsonView::JsonView(const Json& object, std::string source) : object_(&object), source_(std::move(source)) {

@@ -15,6 +15,9 @@ namespace burin {
 /** JSON with the order of keys kept: order is visible in prompts and listings. */
 using Json = nlohmann::ordered_json;
 
+/** JSON sorted by key, for objects of any number of keys: finding one in a Json takes time in proportion to them. */
+using SortedJson = nlohmann::json;
+
 struct JsonLimits {
   size_t max_bytes = size_t{64} << 20;
   int max_depth = 64;
@@ -22,15 +25,20 @@ struct JsonLimits {
 
 /**
  * Parses `text`; `source` names it in errors.
- * Throws: Corrupt for anything that is not one JSON value within the limits (bad UTF-8 and duplicate keys included).
+ * Throws: Corrupt for anything that is not one JSON value within the limits (bad UTF-8, duplicate keys, and objects
+ * with so many keys that a Json of them would take seconds included).
  */
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
+
+/** The same without a limit on keys. Throws: Corrupt. */
+SortedJson parse_sorted_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
 
 /** Reads and parses a file; errors name the file only by its last component. Throws: NotFound, Corrupt. */
 Json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
 
 /** Compact text; bytes that are no UTF-8 become U+FFFD, so it never throws on output of a model. */
 std::string dump_json(const Json& value, int indent = -1);
+std::string dump_json(const SortedJson& value, int indent = -1);
 
 /**
  * Typed read access to one JSON object of a configuration. A missing key and `null` are both "absent".

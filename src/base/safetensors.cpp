@@ -51,12 +51,12 @@ Dtype parse_dtype(const std::string& text, const std::string& tensor, std::strin
   return static_cast<Dtype>(row - kDtypes.begin());
 }
 
-std::vector<int64_t> parse_shape(const Json& value, const std::string& tensor, std::string_view file) {
+std::vector<int64_t> parse_shape(const SortedJson& value, const std::string& tensor, std::string_view file) {
   if (!value.is_array() || value.size() > kMaxRank) {
     throw corrupt(file, "tensor " + tensor + ": \"shape\" must be a list of at most 8 dimensions");
   }
   std::vector<int64_t> shape;
-  for (const Json& dim : value) {
+  for (const SortedJson& dim : value) {
     if (!dim.is_number_unsigned() || dim.get<uint64_t>() > std::numeric_limits<int32_t>::max()) {
       throw corrupt(file, "tensor " + tensor + ": a dimension is no integer from 0 to 2147483647");
     }
@@ -65,7 +65,7 @@ std::vector<int64_t> parse_shape(const Json& value, const std::string& tensor, s
   return shape;
 }
 
-std::pair<uint64_t, uint64_t> parse_offsets(const Json& value, const std::string& tensor, std::string_view file) {
+std::pair<uint64_t, uint64_t> parse_offsets(const SortedJson& value, const std::string& tensor, std::string_view file) {
   if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() || !value[1].is_number_unsigned() ||
       value[0].get<uint64_t>() > value[1].get<uint64_t>()) {
     throw corrupt(file, "tensor " + tensor + ": \"data_offsets\" must be two integers in ascending order");
@@ -73,7 +73,7 @@ std::pair<uint64_t, uint64_t> parse_offsets(const Json& value, const std::string
   return {value[0].get<uint64_t>(), value[1].get<uint64_t>()};
 }
 
-const Json& field(const Json& entry, const char* key, const std::string& tensor, std::string_view file) {
+const SortedJson& field(const SortedJson& entry, const char* key, const std::string& tensor, std::string_view file) {
   const auto it = entry.find(key);
   if (it == entry.end()) {
     throw corrupt(file, "tensor " + tensor + " has no \"" + key + "\"");
@@ -81,12 +81,12 @@ const Json& field(const Json& entry, const char* key, const std::string& tensor,
   return *it;
 }
 
-TensorInfo parse_tensor(const std::string& tensor, const Json& entry, std::string_view file) {
+TensorInfo parse_tensor(const std::string& tensor, const SortedJson& entry, std::string_view file) {
   if (!entry.is_object()) {
     throw corrupt(file, "tensor " + tensor + " is no JSON object");
   }
   TensorInfo info{.name = tensor};
-  const Json& dtype = field(entry, "dtype", tensor, file);
+  const SortedJson& dtype = field(entry, "dtype", tensor, file);
   info.dtype = parse_dtype(dtype.is_string() ? dtype.get<std::string>() : dump_json(dtype), tensor, file);
   info.shape = parse_shape(field(entry, "shape", tensor, file), tensor, file);
   const auto [begin, end] = parse_offsets(field(entry, "data_offsets", tensor, file), tensor, file);
@@ -98,7 +98,7 @@ TensorInfo parse_tensor(const std::string& tensor, const Json& entry, std::strin
   return info;
 }
 
-std::map<std::string, std::string> parse_metadata(const Json& value, std::string_view file) {
+std::map<std::string, std::string> parse_metadata(const SortedJson& value, std::string_view file) {
   std::map<std::string, std::string> metadata;
   if (!value.is_object()) {
     throw corrupt(file, "\"__metadata__\" is no JSON object");
@@ -171,7 +171,7 @@ uint64_t tensor_bytes(Dtype dtype, const std::vector<int64_t>& shape, std::strin
 
 SafetensorsHeader read_safetensors_header(const InputFile& file) {
   const std::string text = read_header_text(file);
-  const Json json = parse_json(text, file.name(), {.max_bytes = kMaxHeader, .max_depth = 4});
+  const SortedJson json = parse_sorted_json(text, file.name(), {.max_bytes = kMaxHeader, .max_depth = 4});
   if (!json.is_object()) {
     throw corrupt(file.name(), "its header is no JSON object");
   }
@@ -191,7 +191,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {
-  Json header = Json::object();
+  SortedJson header = SortedJson::object();
   if (!metadata.empty()) {
     header["__metadata__"] = metadata;
   }

@@ -60,17 +60,18 @@ void check_index(const fs::path& model_dir, const std::vector<fs::path>& present
   if (!fs::exists(index)) {
     return;
   }
-  const Json json = read_json_file(index, {.max_bytes = size_t{256} << 20});
-  const JsonView view(json, index.filename().string());
-  const auto map = view.object("weight_map");
-  if (!map) {
-    return;
+  const std::string name = index.filename().string();
+  const JsonLimits limits{.max_bytes = size_t{256} << 20};
+  const SortedJson json = parse_sorted_json(read_file(index, limits.max_bytes), name, limits);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (map == json.end() || !map->is_object()) {
+    throw Error(ErrorCode::Corrupt, name, "has no \"weight_map\"");
   }
-  for (const auto& [tensor, shard] : map->json().items()) {
+  for (const auto& [tensor, shard] : map->items()) {
     const std::string file = shard.is_string() ? shard.get<std::string>() : "";
     const bool plain = !file.empty() && fs::path(file).filename() == file;
     if (!plain || std::ranges::none_of(present, [&](const fs::path& p) { return p.filename() == file; })) {
-      throw Error(ErrorCode::Corrupt, view.source(), "shard \"" + file + "\" of tensor " + tensor + " is missing")
+      throw Error(ErrorCode::Corrupt, name, "shard \"" + file + "\" of tensor " + tensor + " is missing")
           .hint("the download is incomplete; fetch the model again");
     }
   }

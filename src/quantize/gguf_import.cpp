@@ -87,7 +87,7 @@ std::vector<Shard> split(const std::vector<PlannedTensor>& plan) {
 uint64_t write_weights(const std::vector<PlannedTensor>& plan, const InputFile& file, const fs::path& folder,
                        const GgufImportOptions& options) {
   const std::vector<Shard> shards = split(plan);
-  Json weight_map = Json::object();
+  SortedJson weight_map = SortedJson::object();
   uint64_t total = 0;
   for (size_t s = 0; s < shards.size(); ++s) {
     const std::string name = shards.size() == 1 ? "model.safetensors"
@@ -109,7 +109,7 @@ uint64_t write_weights(const std::vector<PlannedTensor>& plan, const InputFile& 
     }
     writer.commit();
   }
-  const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", std::move(weight_map)}};
+  const SortedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", std::move(weight_map)}};
   write_file_atomic(folder / "model.safetensors.index.json", dump_json(index, 4));
   return total;
 }

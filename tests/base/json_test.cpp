@@ -20,6 +20,16 @@ TEST(Json, RefusesDuplicateKeysAndBadUtf8) {
   EXPECT_THROW(parse_json("\"\xff\"", "x"), Error);
 }
 
+TEST(Json, ManyKeysAreRefusedOrSorted) {
+  std::string text = "{";
+  for (int i = 0; i < 40000; ++i) {
+    text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+  }
+  text += "}";
+  EXPECT_THROW(parse_json(text, "x"), Error);
+  EXPECT_EQ(parse_sorted_json(text, "x").size(), 40000U);
+}
+
 TEST(Json, RefusesMoreBytesThanAllowed) {
   EXPECT_THROW(parse_json("[1,2,3]", "x", {.max_bytes = 3}), Error);
 }
