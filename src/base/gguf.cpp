@@ -163,6 +163,7 @@ GgufValue read_array(Cursor& in) {
   const uint64_t n = in.count(kMinBytes.at(static_cast<size_t>(kind)), "a list");
   if (kind == Kind::String) {
     std::vector<std::string> texts;
+    texts.reserve(n);
     for (uint64_t i = 0; i < n; ++i) {
       texts.push_back(in.text("a text in a list"));
     }
@@ -170,12 +171,14 @@ GgufValue read_array(Cursor& in) {
   }
   if (kind == Kind::F32 || kind == Kind::F64) {
     std::vector<double> numbers;
+    numbers.reserve(n);
     for (uint64_t i = 0; i < n; ++i) {
       numbers.push_back(read_float(in, kind));
     }
     return numbers;
   }
   std::vector<int64_t> integers;
+  integers.reserve(n);
   for (uint64_t i = 0; i < n; ++i) {
     integers.push_back(read_integer(in, kind));
   }

@@ -92,7 +92,7 @@ std::string dump_json(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string dump_json(const SortedJson& value, int indent) {
+std::string dump_sorted_json(const SortedJson& value, int indent) {
   return value.dump(indent, ' ', false, SortedJson::error_handler_t::replace);
 }
 

@@ -38,7 +38,7 @@ Json read_json_file(const std::filesystem::path& file, const JsonLimits& limits 
 
 /** Compact text; bytes that are no UTF-8 become U+FFFD, so it never throws on output of a model. */
 std::string dump_json(const Json& value, int indent = -1);
-std::string dump_json(const SortedJson& value, int indent = -1);
+std::string dump_sorted_json(const SortedJson& value, int indent = -1);
 
 /**
  * Typed read access to one JSON object of a configuration. A missing key and `null` are both "absent".

@@ -87,7 +87,7 @@ TensorInfo parse_tensor(const std::string& tensor, const SortedJson& entry, std:
   }
   TensorInfo info{.name = tensor};
   const SortedJson& dtype = field(entry, "dtype", tensor, file);
-  info.dtype = parse_dtype(dtype.is_string() ? dtype.get<std::string>() : dump_json(dtype), tensor, file);
+  info.dtype = parse_dtype(dtype.is_string() ? dtype.get<std::string>() : dump_sorted_json(dtype), tensor, file);
   info.shape = parse_shape(field(entry, "shape", tensor, file), tensor, file);
   const auto [begin, end] = parse_offsets(field(entry, "data_offsets", tensor, file), tensor, file);
   info.offset = begin;
@@ -188,7 +188,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
   return header;
 }
 
-SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, const std::vector<TensorInfo>& tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {
   SortedJson header = SortedJson::object();
@@ -201,7 +201,7 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vec
         {"dtype", name(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {promised_, promised_ + bytes}}};
     promised_ += bytes;
   }
-  std::string text = dump_json(header);
+  std::string text = dump_sorted_json(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const uint64_t length = text.size();
   file_.write(std::as_bytes(std::span(&length, 1)));

@@ -50,7 +50,7 @@ uint64_t tensor_bytes(Dtype dtype, const std::vector<int64_t>& shape, std::strin
 class SafetensorsWriter {
  public:
   /** `tensors` in the order in which their bytes will come; offset and nbytes are computed here. */
-  SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+  SafetensorsWriter(const std::filesystem::path& path, const std::vector<TensorInfo>& tensors,
                     const std::map<std::string, std::string>& metadata);
   /** The next bytes of the data section, split anywhere. */
   void write(std::span<const std::byte> bytes);

@@ -110,7 +110,7 @@ uint64_t write_weights(const std::vector<PlannedTensor>& plan, const InputFile& 
     writer.commit();
   }
   const SortedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", std::move(weight_map)}};
-  write_file_atomic(folder / "model.safetensors.index.json", dump_json(index, 4));
+  write_file_atomic(folder / "model.safetensors.index.json", dump_sorted_json(index, 4));
   return total;
 }
 
