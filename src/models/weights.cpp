@@ -71,7 +71,7 @@ void check_index(const fs::path& model_dir, const std::vector<fs::path>& present
     const std::string file = shard.is_string() ? shard.get<std::string>() : "";
     const bool plain = !file.empty() && fs::path(file).filename() == file;
     if (!plain || std::ranges::none_of(present, [&](const fs::path& p) { return p.filename() == file; })) {
-      throw Error(ErrorCode::Corrupt, name, "shard \"" + file + "\" of tensor " + tensor + " is missing")
+      throw Error(ErrorCode::Corrupt, name, fmt::format("shard \"{}\" of tensor {} is missing", file, tensor))
           .hint("the download is incomplete; fetch the model again");
     }
   }
@@ -99,7 +99,7 @@ void advise_huge_pages(std::byte* data, uint64_t nbytes) {
   const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
   const uintptr_t end = (address + nbytes) / kHugePage * kHugePage;
   if (end > begin) {
-    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    ::madvise(data + (begin - address), end - begin, MADV_HUGEPAGE);
   }
 }
 

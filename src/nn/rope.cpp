@@ -52,8 +52,9 @@ mx::array yarn_periods(const RopeSpec& spec) {
   if (low == high) {
     high += 0.001;
   }
+  const int pairs = spec.dims / 2;
   const mx::array ramp =
-      mx::divide(mx::subtract(mx::arange(0, spec.dims / 2, 1, mx::float32), scalar(low)), scalar(high - low));
+      mx::divide(mx::subtract(mx::arange(0, pairs, 1, mx::float32), scalar(low)), scalar(high - low));
   const mx::array keep = mx::subtract(scalar(1.0), mx::clip(ramp, scalar(0.0), scalar(1.0)));
   const mx::array extrapolated = base_periods(spec);
   const mx::array interpolated = mx::multiply(scalar(spec.factor), extrapolated);
