@@ -21,11 +21,13 @@ inline double processor_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
-/** Sanitizers slow every allocation down; limits of time are widened by this under them. */
+/** Sanitizers slow every allocation down and shadow it; limits of time and memory are widened by these under them. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr double kSlowdown = 20.0;
+constexpr int64_t kShadow = 4;
 #else
 constexpr double kSlowdown = 1.0;
+constexpr int64_t kShadow = 1;
 #endif
 
 class Folder {

@@ -111,7 +111,7 @@ TEST(HostileTemplate, EndsInAnErrorWithinASecond) {
       EXPECT_NE(error.code(), ErrorCode::Internal) << hostile.name << ": " << error.what();
     }
     EXPECT_LT(processor_seconds() - started, 1.0 * kSlowdown) << hostile.name;
-    EXPECT_LT(peak_bytes() - peak, int64_t{640} << 20) << hostile.name;
+    EXPECT_LT(peak_bytes() - peak, (int64_t{640} << 20) * kShadow) << hostile.name;
   }
 }
 
