@@ -1,7 +1,7 @@
 #!/bin/sh
 # prove_bare.sh FOLDER [COMMAND..]: runs ./dev commands (default: the README's two) on a Debian 12 where nothing is set up.
 # Makes FOLDER a minimal Debian by debootstrap (kept for the next call; needs root), clones the last commit into it anew, and
-# hands on how this machine reaches its package registries. Only /proc is mounted, in a mount namespace that ends with the command.
+# hands on how this machine reaches its package registries. Only /proc and /dev are mounted, in a mount namespace that ends with the command.
 set -eu
 
 [ $# -ge 1 ] || {
@@ -35,7 +35,7 @@ inside() {
   env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 \
     ${certificates:+SSL_CERT_FILE="$certificates" PIP_CERT="$certificates" CARGO_HTTP_CAINFO="$certificates"} \
     unshare --mount --propagation private /bin/sh -c \
-    'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -c "$2"' sh "$bare" "$1"
+    'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh -c "$2"' sh "$bare" "$1"
 }
 
 if ! [ -x "$bare/usr/bin/git" ]; then
