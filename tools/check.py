@@ -71,19 +71,24 @@ def check_tidy(jobs, names):
     return in_parallel(jobs, lambda name: run(["clang-tidy-19", "--quiet", "-p", str(BUILD), name]), files)
 
 
+def kind_of(name):
+    """What decides a file's flags: its layer, and whether it is compiled for AVX2."""
+    return "/".join(name.split("/")[:2]), "avx2" in name.rsplit("/", 1)[-1]
+
+
 def check_headers(jobs, names):
-    """Each header of src/ compiles by itself, with the flags of a source of its own layer."""
+    """Each header of src/ compiles by itself, with the flags of a source of its own kind."""
     flags = {}
     for name, entry in compile_commands().items():
-        flags.setdefault("/".join(name.split("/")[:2]), entry["command"])
+        flags.setdefault(kind_of(name), entry["command"])
 
     def compile_alone(name):
-        words = shlex.split(flags["/".join(name.split("/")[:2])])
+        words = shlex.split(flags[kind_of(name)])
         words = words[1:] if words[0].endswith("ccache") else words
         words = words[: words.index("-o")]
-        return run([*words, "-Wno-pragma-once-outside-header", "-fsyntax-only", "-x", "c++", "-"], input=f'#include "{name[4:]}"\n')
+        return run([*words, "-fsyntax-only", "-x", "c++", "-"], input=f'#include "{name[4:]}"\n')
 
-    headers = [name for name in tracked(".h") if name in names and "/".join(name.split("/")[:2]) in flags and name.startswith("src/")]
+    headers = [name for name in tracked(".h") if name in names and name.startswith("src/") and kind_of(name) in flags]
     return in_parallel(jobs, compile_alone, headers)
 
 

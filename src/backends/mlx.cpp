@@ -19,14 +19,14 @@ burin::Json details() {
 }
 
 const BackendModule& module() {
-  static const BackendModule instance{
+  static const BackendModule kModule{
       .name = "mlx",
       .version = std::string("MLX ") + mlx::core::version(),
       .make_backend = burin::backends::make_mlx_backend,
       .make_tools = burin::backends::make_mlx_tools,
       .details = details,
   };
-  return instance;
+  return kModule;
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ class Parser {
     }
     const std::string name = word.substr(0, word.find('='));
     std::vector<std::string> names;
+    names.reserve(options_.size());
     for (const auto& [descriptor, option] : options_) {
       names.emplace_back(descriptor->name);
     }

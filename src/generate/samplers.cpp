@@ -9,7 +9,7 @@ namespace burin::generate {
 #undef SAMPLER
 
 std::span<const SamplerDescriptor> samplers() {
-  static const std::vector<SamplerDescriptor> table = [] {
+  static const std::vector<SamplerDescriptor> kTable = [] {
     std::vector<SamplerDescriptor> rows{
 #define SAMPLER(name) describe_##name(),
 #include "generate/samplers.def"
@@ -18,7 +18,7 @@ std::span<const SamplerDescriptor> samplers() {
     std::ranges::sort(rows, {}, &SamplerDescriptor::order);
     return rows;
   }();
-  return table;
+  return kTable;
 }
 
 mx::array scalar_like(double fill, const mx::array& like) {

@@ -23,8 +23,8 @@ std::vector<size_t> failure_table(std::string_view pattern) {
 
 }  // namespace
 
-StopStrings::StopStrings(std::vector<std::string> stops) {
-  for (std::string& stop : stops) {
+StopStrings::StopStrings(const std::vector<std::string>& stops) {
+  for (const std::string& stop : stops) {
     if (stop.empty()) {
       throw Error(ErrorCode::InvalidArgument, "generate", "stop must not contain an empty string")
           .fact("param", "stop");

@@ -15,7 +15,7 @@ namespace burin::generate {
 class StopStrings {
  public:
   /** Throws: InvalidArgument for an empty stop string. */
-  explicit StopStrings(std::vector<std::string> stops);
+  explicit StopStrings(const std::vector<std::string>& stops);
 
   /** The text that can be shown after `piece`. Nothing more comes out once stopped. */
   std::string feed(std::string_view piece);

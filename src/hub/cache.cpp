@@ -51,6 +51,7 @@ std::vector<std::string> read_snapshots(const fs::path& folder) {
   }
   std::ranges::sort(found, std::ranges::greater());
   std::vector<std::string> hashes;
+  hashes.reserve(found.size());
   for (auto& [time, name] : found) {
     hashes.push_back(std::move(name));
   }

@@ -59,9 +59,10 @@ int affinity_count() {
 }  // namespace
 
 std::optional<int> parse_cpu_max(std::string_view line) {
-  const char* const end = line.data() + line.size();
+  const char* const begin = line.data();
+  const char* const end = begin + line.size();
   long long quota = 0;
-  const auto [after_quota, bad_quota] = std::from_chars(line.data(), end, quota);
+  const auto [after_quota, bad_quota] = std::from_chars(begin, end, quota);
   if (bad_quota != std::errc() || after_quota == end || *after_quota != ' ') {
     return std::nullopt;
   }

@@ -25,9 +25,9 @@ std::string_view name(Isa isa) {
 
 bool is_supported(Isa isa) {
 #if defined(BURIN_KERNELS_AVX2)
-  static const bool has_avx2 =
+  static const bool kHasAvx2 =
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  return isa == Isa::Scalar || has_avx2;
+  return isa == Isa::Scalar || kHasAvx2;
 #else
   return isa == Isa::Scalar;
 #endif

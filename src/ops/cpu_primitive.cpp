@@ -32,6 +32,7 @@ std::vector<mx::array> CpuPrimitive::vjp(const std::vector<mx::array>& primals,
                                          const std::vector<mx::array>& cotangents, const std::vector<int>& argnums,
                                          const std::vector<mx::array>& /*outputs*/) {
   std::vector<mx::array> wanted;
+  wanted.reserve(argnums.size());
   for (const int i : argnums) {
     wanted.push_back(primals[static_cast<size_t>(i)]);
   }

@@ -54,8 +54,9 @@ mx::array frequencies(int dims, float base) {
       return entry.values;
     }
   }
-  const mx::array exponents = mx::arange(0.0, -dims / 2, -1.0, mx::float32);
-  const float step = std::log(base) / static_cast<float>(dims / 2);
+  const int half = dims / 2;
+  const mx::array exponents = mx::arange(0.0, -half, -1.0, mx::float32);
+  const float step = std::log(base) / static_cast<float>(half);
   mx::array values = mx::exp(mx::multiply(exponents, mx::array(step, mx::float32)));
   values.eval();
   entries.push_front({dims, base, values});

@@ -100,7 +100,7 @@ uint64_t write_weights(const std::vector<PlannedTensor>& plan, const InputFile& 
       }
       total += output_bytes(plan[i]);
     }
-    SafetensorsWriter writer(folder / name, std::move(entries), {{"format", "mlx"}});
+    SafetensorsWriter writer(folder / name, entries, {{"format", "mlx"}});
     for (size_t i = shards[s].begin; i < shards[s].end; ++i) {
       convert(plan[i], file, writer);
       if (options.on_progress) {

@@ -91,7 +91,7 @@ Json with_reasoning_names(Json message) {
     if (found == message.end()) {
       continue;
     }
-    const Json reasoning = *found;
+    const Json& reasoning = *found;
     Json out = Json::object();
     out["thinking"] = reasoning;
     out.update(message);

@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+// NOLINTBEGIN(readability-identifier-naming): C names
 enum burin_bridge_status {
   BURIN_BRIDGE_OK = 0,
   BURIN_BRIDGE_INVALID_ARGUMENT = 1,
@@ -41,6 +42,7 @@ typedef struct burin_folder_files {
   burin_text added_tokens;
   burin_text config;
 } burin_folder_files;
+// NOLINTEND(readability-identifier-naming)
 
 void burin_buffer_free(burin_buffer buffer);
 
