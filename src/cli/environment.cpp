@@ -40,7 +40,8 @@ Environment read_environment() {
   return {
       .paths = hub::hub_paths(variables),
       .state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state"),
-      .no_color = variables.contains("NO_COLOR") || term == variables.end() || term->second == "dumb",
+      .no_color = variables.contains("NO_COLOR"),
+      .dumb_terminal = term == variables.end() || term->second == "dumb",
       .stdin_terminal = ::isatty(STDIN_FILENO) == 1,
       .stdout_terminal = ::isatty(STDOUT_FILENO) == 1,
       .stderr_terminal = ::isatty(STDERR_FILENO) == 1,

@@ -12,6 +12,7 @@ struct Environment {
   hub::HubPaths paths;
   std::filesystem::path state_dir;  // XDG_STATE_HOME/burin; may be empty
   bool no_color = false;
+  bool dumb_terminal = false;  // no cursor movements
   bool stdin_terminal = false;
   bool stdout_terminal = false;
   bool stderr_terminal = false;

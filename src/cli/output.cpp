@@ -130,7 +130,7 @@ void Output::report(const Error& error) {
 }
 
 void Output::progress(std::string_view text) {
-  if (!options_.stderr_terminal || options_.json || (text.empty() && !progress_shown_)) {
+  if (!options_.redraws || options_.json || (text.empty() && !progress_shown_)) {
     return;
   }
   write_all(STDERR_FILENO, "\r\x1b[K" + escape_controls(text));

@@ -12,7 +12,8 @@ struct OutputOptions {
   bool json = false;
   bool stdout_terminal = false;
   bool stderr_terminal = false;
-  bool color = false;  // of stderr; only on a terminal
+  bool redraws = false;  // progress on stderr; only on a terminal that moves its cursor
+  bool color = false;    // of stderr; only on a terminal
 };
 
 class Output {
@@ -21,7 +22,6 @@ class Output {
 
   bool is_json() const { return options_.json; }
   bool stdout_is_terminal() const { return options_.stdout_terminal; }
-  bool stderr_is_terminal() const { return options_.stderr_terminal; }
 
   /** To stdout as it is. Throws: ResourceExhausted or Internal when not all of it can be written. */
   void print(std::string_view text);

@@ -67,7 +67,8 @@ int run_program(const std::vector<std::string>& words, const Environment& enviro
   Output output({.json = wants_json(words),
                  .stdout_terminal = environment.stdout_terminal,
                  .stderr_terminal = environment.stderr_terminal,
-                 .color = environment.stderr_terminal && !environment.no_color});
+                 .redraws = environment.stderr_terminal && !environment.dumb_terminal,
+                 .color = environment.stderr_terminal && !environment.dumb_terminal && !environment.no_color});
   const Request request = split(words);
   try {
     Json data = run_command(request, environment, output, open_module);

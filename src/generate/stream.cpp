@@ -73,9 +73,13 @@ class TextOut {
   TextOut(const text::Tokenizer* tokenizer, const std::vector<std::string>& stop) : stops_(stop) {
     if (tokenizer != nullptr) {
       detokenizer_.emplace(*tokenizer);
+      vocab_size_ = tokenizer->vocab_size();
     }
   }
-  std::string add(int32_t id) { return detokenizer_ ? stops_.feed(detokenizer_->add(id)) : std::string(); }
+  /** An id above the tokenizer's vocabulary (padded embeddings have rows without a token) gives no text. */
+  std::string add(int32_t id) {
+    return detokenizer_ && id < vocab_size_ ? stops_.feed(detokenizer_->add(id)) : std::string();
+  }
   std::string finish() {
     if (!detokenizer_ || stops_.stopped()) {
       return {};
@@ -87,6 +91,7 @@ class TextOut {
 
  private:
   std::optional<text::StreamingDetokenizer> detokenizer_;
+  int32_t vocab_size_ = 0;
   StopStrings stops_;
 };
 

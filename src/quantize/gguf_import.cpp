@@ -1,8 +1,5 @@
 #include "quantize/gguf_import.h"
 
-#include <unistd.h>
-
-#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -10,6 +7,7 @@
 #include "base/error.h"
 #include "base/gguf.h"
 #include "base/safetensors.h"
+#include "base/staging_folder.h"
 #include "quantize/gguf_config.h"
 #include "quantize/gguf_tokenizer.h"
 #include "quantize/gguf_weights.h"
@@ -20,39 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kShardBytes = uint64_t{5} << 30;
-
-/** A folder that disappears again unless it is renamed into place. */
-class StagingFolder {
- public:
-  explicit StagingFolder(const fs::path& target) : target_(target) {
-    path_ = target;
-    path_ += ".importing-" + std::to_string(::getpid());
-    std::error_code code;
-    fs::create_directories(path_, code);
-    if (code) {
-      throw Error(ErrorCode::Permission, "import", "cannot create a folder for the model: " + code.message());
-    }
-  }
-  ~StagingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void commit() {
-    std::error_code code;
-    fs::rename(path_, target_, code);
-    if (code) {
-      throw Error(ErrorCode::Permission, "import", "cannot rename the model into place: " + code.message());
-    }
-  }
-
- private:
-  fs::path target_;
-  fs::path path_;
-};
 
 /** Consecutive planned tensors that go into one file. */
 struct Shard {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "fake_model.h"
+#include "folder.h"
 
 namespace burin::generate {
 namespace {
@@ -138,6 +139,16 @@ TEST(Generate, PenaltyContextCrossesThePrefillChunks) {
   EXPECT_EQ(c.run().tokens, (Ids{5}));
   c.request.sampling.presence_context_size = 4;
   EXPECT_EQ(c.run().tokens, (Ids{0}));
+}
+
+TEST(Generate, IdsAboveTheTokenizersVocabularyGiveNoText) {
+  text::Folder folder;
+  const text::Tokenizer tokenizer = text::Tokenizer::load(folder.add("tokenizer.json", text::small_bpe()).path());
+  const int32_t padded = tokenizer.vocab_size() + 3;
+  const FakeModel model(padded + 1, [padded](int32_t id) { return id == padded ? 8 : padded; });
+  const Result result = generate(model, &tokenizer, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
+  EXPECT_EQ(result.tokens, (Ids{padded, 8, padded, 8}));
+  EXPECT_EQ(result.text, "ii");
 }
 
 TEST(Generate, NaNLogitsAreAnError) {
