@@ -105,6 +105,20 @@ ResolvedModel in_home(const std::string& name, const Spec& spec, const HubPaths&
   return {.name = name, .dir = paths.model_home / name, .hash = {}, .cached = false};
 }
 
+std::string hint_for_unknown(const std::string& wanted, const std::vector<std::string>& known) {
+  if (is_folder(wanted)) {
+    return "for the folder of that name write ./" + wanted;
+  }
+  std::string near;
+  for (const std::string& name : nearest_names(wanted, known, 3)) {
+    near += (near.empty() ? "did you mean " : " or ") + name;
+  }
+  if (!near.empty()) {
+    return near + "?";
+  }
+  return wanted == "starter" ? "./dev setup imports it" : "`burin list --all` shows the models on this machine";
+}
+
 ResolvedModel resolve_part(const Spec& spec, const HubPaths& paths) {
   const std::string wanted = lower_ascii(spec.name);
   std::set<std::string> hits;
@@ -127,13 +141,7 @@ ResolvedModel resolve_part(const Spec& spec, const HubPaths& paths) {
         .hint("give more of the name");
   }
   if (hits.empty()) {
-    std::string near;
-    for (const std::string& name : nearest_names(spec.name, known, 3)) {
-      near += (near.empty() ? "did you mean " : " or ") + name;
-    }
-    const std::string fallback =
-        spec.name == "starter" ? "./dev setup imports it" : "`burin list --all` shows the models on this machine";
-    throw not_found(spec.name, "no model \"" + spec.name + "\" on this machine", near.empty() ? fallback : near + "?");
+    throw not_found(spec.name, "no model \"" + spec.name + "\" on this machine", hint_for_unknown(spec.name, known));
   }
   const std::string& name = *hits.begin();
   return std::ranges::find(home, name) != home.end() ? in_home(name, spec, paths)
