@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "backends/border.h"
-#include "backends/convert.h"
 #include "backends/logits.h"
 #include "generate/stream.h"
 #include "models/model.h"
@@ -97,8 +96,7 @@ class MlxBackend : public engine::Backend {
 
   engine::GenerateResult generate(const engine::GenerateRequest& request, const engine::EventSink& on_event) override {
     return at_border("generate", name_, [&] {
-      const auto sink = [&](const generate::TokenEvent& event) { return !on_event || on_event(to_engine(event)); };
-      return to_engine(generate::generate(model(), tokenizer_ ? &*tokenizer_ : nullptr, to_generate(request), sink));
+      return generate::generate(model(), tokenizer_ ? &*tokenizer_ : nullptr, request, on_event);
     });
   }
 

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <map>
 #include <mutex>
 
 #include "base/error.h"
@@ -48,11 +49,6 @@ const BackendModule& open_module(std::string_view name) {
 }
 
 }  // namespace
-
-std::string_view to_string(FinishReason reason) {
-  static constexpr std::array<std::string_view, 4> kNames{"", "stop", "length", "cancelled"};
-  return kNames.at(static_cast<size_t>(reason));
-}
 
 const BackendModule& open_backend_module(std::string_view name) {
   static std::mutex mutex;

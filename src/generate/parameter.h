@@ -5,9 +5,11 @@
 #include <span>
 #include <string_view>
 
-#include "generate/request.h"
+#include "text/generation.h"
 
 namespace burin::generate {
+
+using text::SamplingParams;
 
 struct Parameter {
   std::string_view name;

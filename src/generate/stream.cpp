@@ -47,7 +47,7 @@ std::vector<int32_t> xtc_special_tokens(const text::Tokenizer* tokenizer, const 
 }
 
 /** How many tokens may be generated before the finish reason is `Length`. */
-int token_limit(const Request& request, const models::ModelFacts& facts) {
+int token_limit(const text::GenerateRequest& request, const models::ModelFacts& facts) {
   if (request.max_tokens == 0 || request.max_tokens < -1) {
     refuse("max_tokens", fmt::format("max_tokens must be positive, or -1 for no limit, but is {}", request.max_tokens));
   }
@@ -98,7 +98,8 @@ class TextOut {
 /** One answer in the making. */
 class Answer {
  public:
-  Answer(const models::Model& model, const text::Tokenizer* tokenizer, const Request& request, const EventSink& sink)
+  Answer(const models::Model& model, const text::Tokenizer* tokenizer, const text::GenerateRequest& request,
+         const EventSink& sink)
       : request_(request),
         sink_(sink),
         limit_(token_limit(request, model.facts())),
@@ -113,7 +114,7 @@ class Answer {
                 .cancel = request.cancel,
                 .on_prefill = request.on_prefill}) {}
 
-  Result run() {
+  text::GenerateResult run() {
     const Clock::time_point start = Clock::now();
     result_.prompt_tokens = static_cast<int>(request_.prompt_ids.size());
     if (!steps_.prefill(request_.prompt_ids)) {
@@ -174,19 +175,19 @@ class Answer {
     return wanted;
   }
 
-  const Request& request_;
+  const text::GenerateRequest& request_;
   const EventSink& sink_;
   int limit_;
   std::set<int32_t> eos_;
   TextOut text_;
   GenerateStep steps_;
-  Result result_;
+  text::GenerateResult result_;
 };
 
 }  // namespace
 
-Result generate(const models::Model& model, const text::Tokenizer* tokenizer, const Request& request,
-                const EventSink& on_event) {
+text::GenerateResult generate(const models::Model& model, const text::Tokenizer* tokenizer,
+                              const text::GenerateRequest& request, const EventSink& on_event) {
   check_ids(request.prompt_ids, model.facts().vocab_size);
   if (tokenizer == nullptr && !request.stop.empty()) {
     refuse("stop", "stop strings need the tokenizer, which was not loaded");

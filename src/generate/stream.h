@@ -1,11 +1,15 @@
 // From a request to events and a result: tokens, text as it becomes whole, stop strings and the reason for the end.
 #pragma once
 
-#include "generate/request.h"
 #include "models/model.h"
+#include "text/generation.h"
 #include "text/tokenizer.h"
 
 namespace burin::generate {
+
+using text::EventSink;
+using text::FinishReason;
+using text::TokenEvent;
 
 /**
  * Answers one request. The texts of all events together are the result's text; the last event carries the finish
@@ -14,7 +18,7 @@ namespace burin::generate {
  * Generation ends with `Length` when the context is full. Threads: the thread that loaded the model.
  * Throws: InvalidArgument (fact "param") for a bad request, a prompt that fills the context included.
  */
-Result generate(const models::Model& model, const text::Tokenizer* tokenizer, const Request& request,
-                const EventSink& on_event);
+text::GenerateResult generate(const models::Model& model, const text::Tokenizer* tokenizer,
+                              const text::GenerateRequest& request, const EventSink& on_event);
 
 }  // namespace burin::generate

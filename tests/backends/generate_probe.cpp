@@ -65,7 +65,7 @@ Json answer(engine::Backend& backend, const Json& line) {
           {"streamed", joined},
           {"final_events", finished},
           {"logprobs", logprobs},
-          {"finish_reason", engine::to_string(result.finish_reason)},
+          {"finish_reason", to_string(result.finish_reason)},
           {"prompt_tokens", result.prompt_tokens},
           {"first_token_ms", result.first_token_ms},
           {"prompt_tokens_per_s", result.prompt_tokens_per_s},

@@ -16,10 +16,10 @@ using Ids = std::vector<int32_t>;
 /** A fake model that counts upwards, and what it was asked. */
 struct Counting {
   FakeModel model{32, [](int32_t id) { return (id + 1) % 32; }};
-  Request request{.prompt_ids = {1, 2, 3}, .max_tokens = 4};
+  text::GenerateRequest request{.prompt_ids = {1, 2, 3}, .max_tokens = 4};
   std::vector<TokenEvent> events;
 
-  Result run() {
+  text::GenerateResult run() {
     return generate(model, nullptr, request, [&](const TokenEvent& event) {
       events.push_back(event);
       return true;
@@ -39,7 +39,7 @@ struct Counting {
 
 TEST(Generate, EndsAtMaxTokens) {
   Counting c;
-  const Result result = c.run();
+  const text::GenerateResult result = c.run();
   EXPECT_EQ(result.tokens, (Ids{4, 5, 6, 7}));
   EXPECT_EQ(result.finish_reason, FinishReason::Length);
   EXPECT_EQ(result.prompt_tokens, 3);
@@ -53,7 +53,7 @@ TEST(Generate, EndsAtMaxTokens) {
 TEST(Generate, EndsAtEosWithAnEventOfItsOwn) {
   Counting c;
   c.model.facts_.eos_token_ids = {6};
-  const Result result = c.run();
+  const text::GenerateResult result = c.run();
   EXPECT_EQ(result.tokens, (Ids{4, 5}));
   EXPECT_EQ(result.finish_reason, FinishReason::Stop);
   ASSERT_EQ(c.events.size(), 3U);
@@ -91,7 +91,7 @@ TEST(Generate, CancelFlagEndsItBetweenTokens) {
   Counting c;
   std::atomic<bool> cancel{false};
   c.request.cancel = &cancel;
-  const Result result = generate(c.model, nullptr, c.request, [&](const TokenEvent& event) {
+  const text::GenerateResult result = generate(c.model, nullptr, c.request, [&](const TokenEvent& event) {
     c.events.push_back(event);
     cancel = true;
     return true;
@@ -116,7 +116,8 @@ TEST(Generate, CancelFlagEndsPrefill) {
 TEST(Generate, ASinkThatReturnsFalseIsNotCalledAgain) {
   Counting c;
   int calls = 0;
-  const Result result = generate(c.model, nullptr, c.request, [&](const TokenEvent&) { return ++calls < 2; });
+  const text::GenerateResult result =
+      generate(c.model, nullptr, c.request, [&](const TokenEvent&) { return ++calls < 2; });
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(result.tokens, (Ids{4, 5}));
   EXPECT_EQ(result.finish_reason, FinishReason::Cancelled);
@@ -146,7 +147,7 @@ TEST(Generate, IdsAboveTheTokenizersVocabularyGiveNoText) {
   const text::Tokenizer tokenizer = text::Tokenizer::load(folder.add("tokenizer.json", text::small_bpe()).path());
   const int32_t padded = tokenizer.vocab_size() + 3;
   const FakeModel model(padded + 1, [padded](int32_t id) { return id == padded ? 8 : padded; });
-  const Result result = generate(model, &tokenizer, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
+  const text::GenerateResult result = generate(model, &tokenizer, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
   EXPECT_EQ(result.tokens, (Ids{padded, 8, padded, 8}));
   EXPECT_EQ(result.text, "ii");
 }

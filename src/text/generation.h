@@ -1,5 +1,5 @@
-// What is asked of a running model and what comes back. Names, defaults and order of application are mlx-lm's.
-// The backend layer copies these to and from the engine's contract, field by field.
+// What is asked of a running model and what comes back, in one set of types for both trunks: the engine's contract and
+// the token loop. Names, defaults and order of application of the sampling parameters are mlx-lm's.
 #pragma once
 
 #include <atomic>
@@ -8,11 +8,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-namespace burin::generate {
+namespace burin::text {
 
-/** mlx-lm's sampling parameters; ranges are in the parameter tables of samplers.h and logits_processors.h. */
+/** Ranges are in the parameter tables of the samplers and logits processors. Source: mlx-lm 0.32.2 sample_utils.py. */
 struct SamplingParams {
   double temperature = 0.0;
   double top_p = 1.0;
@@ -33,10 +34,13 @@ struct SamplingParams {
 
 enum class FinishReason { None, Stop, Length, Cancelled };
 
-/** One token of an answer; `id` -1 carries only text that was still held back. */
+/** "stop", "length", "cancelled" or "" as clients spell it. */
+std::string_view to_string(FinishReason reason);
+
+/** One token of an answer. `text` is whole UTF-8 and may be empty while a character or a stop string is incomplete. */
 struct TokenEvent {
   std::string text;
-  int32_t id = -1;
+  int32_t id = -1;  // -1: no token, only the text that was still held back
   float logprob = 0.0F;
   FinishReason finish_reason = FinishReason::None;
 };
@@ -44,7 +48,7 @@ struct TokenEvent {
 /** Called for every event; return false to cancel. */
 using EventSink = std::function<bool(const TokenEvent&)>;
 
-struct Request {
+struct GenerateRequest {
   std::vector<int32_t> prompt_ids;
   SamplingParams sampling;
   int max_tokens = 256;  // -1: until the model stops or its context is full
@@ -54,7 +58,7 @@ struct Request {
   std::function<void(int done, int total)> on_prefill;
 };
 
-struct Result {
+struct GenerateResult {
   std::vector<int32_t> tokens;  // generated ids without eos
   std::string text;
   FinishReason finish_reason = FinishReason::None;
@@ -64,4 +68,4 @@ struct Result {
   double predicted_tokens_per_s = 0.0;
 };
 
-}  // namespace burin::generate
+}  // namespace burin::text
