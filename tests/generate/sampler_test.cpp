@@ -82,6 +82,10 @@ TEST(MinP, KeepsTokensNearTheBest) {
   EXPECT_EQ(filtered("min_p", {.min_p = .3}, {.5F, .2F, .14F, .16F}), (std::vector<bool>{true, true, false, true}));
 }
 
+TEST(MinP, KeepsTokensExactlyAtTheLimit) {
+  EXPECT_EQ(filtered("min_p", {.min_p = 1}, {.4F, .1F, .4F, .1F}), (std::vector<bool>{true, false, true, false}));
+}
+
 TEST(MinP, KeepsTheAskedNumber) {
   EXPECT_EQ(filtered("min_p", {.min_p = 1, .min_tokens_to_keep = 2}, {.5F, .2F, .14F, .16F}),
             (std::vector<bool>{true, true, false, false}));
