@@ -6,6 +6,13 @@
 namespace burin {
 namespace {
 
+/** What is corrupt or unsupported is something in particular, mostly a file: people are told which. */
+std::string naming_the_culprit(ErrorCode code, std::string_view where, std::string_view message) {
+  const bool blames = code == ErrorCode::Corrupt || code == ErrorCode::Unsupported;
+  const bool named = where.empty() || message.starts_with(where);
+  return blames && !named ? std::string(where) + ": " + std::string(message) : std::string(message);
+}
+
 std::string with_where(std::string_view where, std::string_view message) {
   return "[" + std::string(where) + "] " + std::string(message);
 }
@@ -30,7 +37,10 @@ const ErrorTraits& traits(ErrorCode code) {
 }
 
 Error::Error(ErrorCode code, std::string_view where, std::string_view message)
-    : std::runtime_error(with_where(where, message)), code_(code), message_(message), type_(traits(code).name) {}
+    : std::runtime_error(with_where(where, message)),
+      code_(code),
+      message_(naming_the_culprit(code, where, message)),
+      type_(traits(code).name) {}
 
 Error::~Error() = default;
 

@@ -37,7 +37,8 @@ struct ErrorTraits {
 const ErrorTraits& traits(ErrorCode code);
 
 /**
- * A failure: `what()` is "[where] message"; `hint()` says what the user can do next; `type()` is a finer name
+ * A failure: `what()` is "[where] message"; `message()` is for people and names `where` when that is what is corrupt or
+ * unsupported ("model.safetensors: .."); `hint()` says what the user can do next; `type()` is a finer name
  * than the code's where a client knows one (`ambiguous_match`, `model_not_found`).
  */
 class BURIN_API Error : public std::runtime_error {

@@ -100,6 +100,9 @@ TensorInfo parse_tensor(const std::string& tensor, const SortedJson& entry, std:
 
 std::map<std::string, std::string> parse_metadata(const SortedJson& value, std::string_view file) {
   std::map<std::string, std::string> metadata;
+  if (value.is_null()) {  // what mx.save_safetensors writes when it is given none
+    return metadata;
+  }
   if (!value.is_object()) {
     throw corrupt(file, "\"__metadata__\" is no JSON object");
   }

@@ -48,6 +48,10 @@ struct Problem {
   std::string reason;
 };
 
+[[noreturn]] void problem(const Error& error) {
+  throw Problem{error.message()};
+}
+
 [[noreturn]] void problem(std::string_view file, std::string_view what) {
   throw Problem{std::string(file) + ": " + std::string(what)};
 }
@@ -111,7 +115,7 @@ class Checker {
       }
       return value;
     } catch (const Error& error) {
-      problem(name, error.message());
+      problem(error);
     }
   }
 
@@ -139,7 +143,7 @@ class Checker {
       }
       return tensors;
     } catch (const Error& error) {
-      problem(name, error.message());
+      problem(error);
     }
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,12 @@ namespace burin::models {
 /** Whether the checkpoint holds a tensor of this name. */
 using HasTensor = std::function<bool(const std::string& name)>;
 
+/** A stored tensor under the name that the decoder knows. */
+struct SanitizedName {
+  std::string name;
+  bool transposed = false;  // stored (K, N) where the decoder wants (N, K)
+};
+
 /** What one architecture file offers. */
 struct Architecture {
   std::string_view model_type;
@@ -22,6 +29,8 @@ struct Architecture {
   std::string_view summary;
   std::string_view source;
   nn::DecoderSpec (*spec)(const JsonView& config, const HasTensor& has_tensor);
+  /** The decoder's name for a stored tensor, none for one it has no use for; null: names are as stored. */
+  std::optional<SanitizedName> (*sanitize)(const std::string& name) = nullptr;
 };
 
 /** All architectures, sorted by model_type. */

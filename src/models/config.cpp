@@ -15,15 +15,10 @@ constexpr int64_t kMaxVocab = int64_t{1} << 24;
 constexpr int64_t kMaxContext = int64_t{1} << 30;
 
 int integer(const JsonView& config, std::string_view key, int fallback, int64_t high) {
-  return static_cast<int>(fallback > 0 ? config.integer_or(key, fallback, 1, high) : config.integer(key, 1, high));
-}
-
-double positive(const JsonView& view, std::string_view key, double fallback) {
-  const double value = view.number_or(key, fallback);
-  if (!(value > 0.0) || value > 1e12) {
-    throw Error(ErrorCode::Corrupt, view.source(), "\"" + std::string(key) + "\" must be a positive number");
+  if (key.empty()) {
+    return fallback;
   }
-  return value;
+  return static_cast<int>(fallback > 0 ? config.integer_or(key, fallback, 1, high) : config.integer(key, 1, high));
 }
 
 nn::RopeKind rope_kind(const std::string& type, const JsonView& scaling) {
@@ -70,17 +65,17 @@ void read_scaling(nn::RopeSpec& rope, const JsonView& config, const JsonView& sc
     return;
   }
   const bool longrope = rope.kind == nn::RopeKind::LongRope;
-  rope.factor = longrope ? 1.0 : positive(scaling, "factor", 0.0);
-  rope.low_freq_factor = positive(scaling, "low_freq_factor", 1.0);
-  rope.high_freq_factor = positive(scaling, "high_freq_factor", 4.0);
+  rope.factor = longrope ? 1.0 : positive_number(scaling, "factor", 0.0);
+  rope.low_freq_factor = positive_number(scaling, "low_freq_factor", 1.0);
+  rope.high_freq_factor = positive_number(scaling, "high_freq_factor", 4.0);
   if (rope.kind == nn::RopeKind::Llama3 && rope.high_freq_factor == rope.low_freq_factor) {
     throw Error(ErrorCode::Corrupt, scaling.source(), "\"low_freq_factor\" and \"high_freq_factor\" are equal");
   }
   const int original = rope.kind == nn::RopeKind::Llama3 ? 8192 : 4096;
   const JsonView& holder = scaling.has("original_max_position_embeddings") ? scaling : config;
   rope.original_max_position_embeddings = integer(holder, "original_max_position_embeddings", original, kMaxContext);
-  rope.beta_fast = positive(scaling, "beta_fast", 32.0);
-  rope.beta_slow = positive(scaling, "beta_slow", 1.0);
+  rope.beta_fast = positive_number(scaling, "beta_fast", 32.0);
+  rope.beta_slow = positive_number(scaling, "beta_slow", 1.0);
   rope.mscale = scaling.number_or("mscale", 1.0);
   rope.mscale_all_dim = scaling.number_or("mscale_all_dim", 0.0);
   if (longrope) {
@@ -90,20 +85,29 @@ void read_scaling(nn::RopeSpec& rope, const JsonView& config, const JsonView& sc
 
 }  // namespace
 
+double positive_number(const JsonView& config, std::string_view key, std::optional<double> fallback) {
+  const double value = fallback ? config.number_or(key, *fallback) : config.number(key);
+  if (!(value > 0.0) || value > 1e12) {
+    throw Error(ErrorCode::Corrupt, config.source(), "\"" + std::string(key) + "\" must be a positive number");
+  }
+  return value;
+}
+
 CommonConfig read_common(const JsonView& config, const ConfigDefaults& defaults) {
   const CommonConfig& d = defaults.common;
+  const ConfigKeys& keys = defaults.keys;
   CommonConfig c;
-  c.hidden_size = integer(config, "hidden_size", d.hidden_size, kMaxDim);
-  c.num_hidden_layers = integer(config, "num_hidden_layers", d.num_hidden_layers, kMaxLayers);
-  c.intermediate_size = integer(config, "intermediate_size", d.intermediate_size, kMaxDim);
-  c.num_attention_heads = integer(config, "num_attention_heads", d.num_attention_heads, kMaxDim);
+  c.hidden_size = integer(config, keys.hidden_size, d.hidden_size, kMaxDim);
+  c.num_hidden_layers = integer(config, keys.num_hidden_layers, d.num_hidden_layers, kMaxLayers);
+  c.intermediate_size = integer(config, keys.intermediate_size, d.intermediate_size, kMaxDim);
+  c.num_attention_heads = integer(config, keys.num_attention_heads, d.num_attention_heads, kMaxDim);
   const int kv_heads = d.num_key_value_heads > 0 ? d.num_key_value_heads : c.num_attention_heads;
-  c.num_key_value_heads = integer(config, "num_key_value_heads", kv_heads, kMaxDim);
+  c.num_key_value_heads = integer(config, keys.num_key_value_heads, kv_heads, kMaxDim);
   const int head_dim = d.head_dim > 0 ? d.head_dim : std::max(c.hidden_size / c.num_attention_heads, 1);
-  c.head_dim = integer(config, "head_dim", head_dim, kMaxDim);
-  c.vocab_size = integer(config, "vocab_size", d.vocab_size, kMaxVocab);
-  c.max_position_embeddings = integer(config, "max_position_embeddings", d.max_position_embeddings, kMaxContext);
-  c.rms_norm_eps = positive(config, "rms_norm_eps", d.rms_norm_eps);
+  c.head_dim = integer(config, keys.head_dim, head_dim, kMaxDim);
+  c.vocab_size = integer(config, keys.vocab_size, d.vocab_size, kMaxVocab);
+  c.max_position_embeddings = integer(config, keys.max_position_embeddings, d.max_position_embeddings, kMaxContext);
+  c.rms_norm_eps = positive_number(config, keys.norm_eps, d.rms_norm_eps);
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
     throw Error(ErrorCode::Corrupt, config.source(),
                 fmt::format("{} attention heads do not divide by {} key/value heads", c.num_attention_heads,
@@ -115,25 +119,60 @@ CommonConfig read_common(const JsonView& config, const ConfigDefaults& defaults)
   return c;
 }
 
+double rope_number(const JsonView& config, std::string_view key, std::optional<double> fallback) {
+  const auto parameters = config.object("rope_parameters");
+  return positive_number(parameters && !config.has(key) ? *parameters : config, key, fallback);
+}
+
+nn::RopeSpec plain_rope(const JsonView& config, double dims, double theta, bool traditional) {
+  const auto whole = static_cast<int>(std::min<double>(dims, kMaxDim));
+  if (whole < 2 || whole % 2 != 0) {
+    throw Error(ErrorCode::Corrupt, config.source(), fmt::format("RoPE over {} dimensions", whole));
+  }
+  return {.dims = whole, .traditional = traditional, .theta = theta};
+}
+
 nn::RopeSpec read_rope(const JsonView& config, int dims, int max_position_embeddings,
                        std::optional<double> default_theta) {
-  if (dims < 2 || dims % 2 != 0) {
-    throw Error(ErrorCode::Corrupt, config.source(), fmt::format("RoPE over {} dimensions", dims));
-  }
-  nn::RopeSpec rope{.dims = dims, .max_position_embeddings = max_position_embeddings};
-  const auto parameters = config.object("rope_parameters");
-  const JsonView& theta_holder = !config.has("rope_theta") && parameters ? *parameters : config;
-  if (!theta_holder.has("rope_theta") && !default_theta) {
-    throw Error(ErrorCode::Corrupt, config.source(), "\"rope_theta\" is missing");
-  }
-  rope.theta = positive(theta_holder, "rope_theta", default_theta.value_or(0.0));
+  nn::RopeSpec rope = plain_rope(config, dims, rope_number(config, "rope_theta", default_theta));
+  rope.max_position_embeddings = max_position_embeddings;
   rope.traditional = config.boolean_or("rope_traditional", false);
   if (const auto scaling = config.object("rope_scaling")) {
     read_scaling(rope, config, *scaling);
-  } else if (parameters) {
+  } else if (const auto parameters = config.object("rope_parameters")) {
     read_scaling(rope, config, *parameters);
   }
   return rope;
+}
+
+std::vector<int> read_windows(const JsonView& config, size_t layers, int default_window) {
+  std::vector<int> windows(layers, 0);
+  const std::vector<std::string> types = config.strings_or("layer_types", {});
+  if (types.empty()) {
+    return windows;
+  }
+  if (types.size() != layers) {
+    throw Error(ErrorCode::Corrupt, config.source(), "\"layer_types\" must have num_hidden_layers entries");
+  }
+  for (size_t i = 0; i < layers; ++i) {
+    if (types[i] == "sliding_attention") {
+      windows[i] = integer(config, "sliding_window", default_window, kMaxContext);
+    }
+  }
+  return windows;
+}
+
+void norms_after(nn::LayerNames& names) {
+  names.before_attention.clear();
+  names.after_attention = "post_attention_layernorm";
+  names.before_ffn.clear();
+  names.after_ffn = "post_feedforward_layernorm";
+}
+
+void norms_around(nn::LayerNames& names) {
+  names.after_attention = "post_attention_layernorm";
+  names.before_ffn = "pre_feedforward_layernorm";
+  names.after_ffn = "post_feedforward_layernorm";
 }
 
 nn::LayerSpec plain_layer(const CommonConfig& common) {
@@ -149,7 +188,7 @@ nn::LayerSpec plain_layer(const CommonConfig& common) {
 
 nn::DecoderSpec plain_decoder(const JsonView& config, const CommonConfig& common, const nn::LayerSpec& layer) {
   nn::DecoderSpec spec;
-  spec.model_type = config.string("model_type");
+  spec.model_type = config.string_or("model_type", "");
   spec.hidden_size = common.hidden_size;
   spec.vocab_size = common.vocab_size;
   spec.context_size = common.max_position_embeddings;

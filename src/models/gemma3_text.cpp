@@ -36,20 +36,19 @@ nn::RopeSpec local_rope(const JsonView& config, const CommonConfig& common) {
   const double theta = sliding ? sliding->number_or("rope_theta", 10000.0) : 10000.0;
   nn::RopeSpec rope = global_rope(config, common);
   rope.kind = nn::RopeKind::Default;
-  rope.theta = config.number_or("rope_local_base_freq", theta);
+  rope.theta = positive_number(config, "rope_local_base_freq", theta);
   return rope;
 }
 
 nn::LayerSpec block(const JsonView& config, const CommonConfig& common, bool sliding) {
   nn::LayerSpec layer = plain_layer(common);
-  layer.norm.kind = nn::NormKind::RmsPlusOne;
-  layer.residual = nn::ResidualOrder::Sandwich;
-  layer.attention.scale = 1.0 / std::sqrt(config.number_or("query_pre_attn_scalar", 256.0));
+  layer.norm.plus_one = true;
+  layer.attention.scale = 1.0 / std::sqrt(positive_number(config, "query_pre_attn_scalar", 256.0));
   layer.attention.qk_norm = nn::QkNorm::PerHead;
   layer.attention.rope = sliding ? local_rope(config, common) : global_rope(config, common);
   layer.attention.rope.traditional = false;
   layer.attention.window = sliding ? static_cast<int>(config.integer_or("sliding_window", 512, 1, 1 << 30)) : 0;
-  layer.ffn.activation = nn::Activation::GeGluTanh;
+  layer.ffn.activation = nn::Activation::GeluTanh;
   return layer;
 }
 
@@ -71,6 +70,7 @@ nn::DecoderSpec model(const JsonView& config, const HasTensor& has_tensor) {
   for (size_t i = pattern - 1; i < spec.layers.size(); i += pattern) {
     spec.layers[i] = block(config, common, false);
   }
+  norms_around(spec.names.layer);
   spec.embedding_scale = round_to_bfloat16(std::sqrt(static_cast<double>(common.hidden_size)));
   spec.tied_head = !has_tensor("lm_head.weight");
   return spec;

@@ -1,5 +1,4 @@
 // Llama and what shares its graph; sliding layers where `layer_types` names them.
-#include "base/error.h"
 #include "models/architecture.h"
 #include "models/config.h"
 
@@ -14,26 +13,14 @@ nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
   return layer;
 }
 
-/** `sliding_window` alone changes nothing, as in mlx-lm: only layers named sliding_attention have a window. */
-void set_windows(nn::DecoderSpec& spec, const JsonView& config) {
-  const std::vector<std::string> types = config.strings_or("layer_types", {});
-  if (types.empty()) {
-    return;
-  }
-  if (types.size() != spec.layers.size()) {
-    throw Error(ErrorCode::Corrupt, config.source(), "\"layer_types\" must have num_hidden_layers entries");
-  }
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (types[i] == "sliding_attention") {
-      spec.layers[i].attention.window = static_cast<int>(config.integer("sliding_window", 1, 1 << 30));
-    }
-  }
-}
-
 nn::DecoderSpec model(const JsonView& config, const HasTensor& /*has_tensor*/) {
   const CommonConfig common = read_common(config);
   nn::DecoderSpec spec = plain_decoder(config, common, block(config, common));
-  set_windows(spec, config);
+  // `sliding_window` alone changes nothing, as in mlx-lm: only layers named sliding_attention have a window.
+  const std::vector<int> windows = read_windows(config, spec.layers.size());
+  for (size_t i = 0; i < windows.size(); ++i) {
+    spec.layers[i].attention.window = windows[i];
+  }
   spec.tied_head = config.boolean_or("tie_word_embeddings", true);
   return spec;
 }
@@ -42,7 +29,7 @@ nn::DecoderSpec model(const JsonView& config, const HasTensor& /*has_tensor*/) {
 
 extern const Architecture llama_architecture{
     .model_type = "llama",
-    .aliases = {"mistral"},
+    .aliases = {"iquestcoder", "mistral", "xverse"},
     .summary = "Llama 1 to 3, Mistral, SmolLM2 and others of the same graph",
     .source = "mlx-lm 0.32.2 models/llama.py",
     .spec = model,

@@ -72,8 +72,9 @@ uint64_t kv_bytes_per_token(const nn::DecoderSpec& spec) {
   return values * sizeof(float);
 }
 
-bool is_unused(std::string_view name, bool tied_head) {
-  return name.find("rotary_emb.inv_freq") != std::string_view::npos || (tied_head && name.starts_with("lm_head."));
+bool is_unused(std::string_view name, const nn::DecoderSpec& spec) {
+  const bool positions = name.ends_with("rotary_emb.inv_freq") || name.ends_with("rope.inv_freq");
+  return positions || (spec.tied_head && name.starts_with(spec.prefix + spec.names.lm_head + "."));
 }
 
 void refuse_custom_code(const JsonView& config) {
@@ -93,16 +94,19 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   nn::QuantizationMap quantization = nn::QuantizationMap::from_config(config);
 
   WeightFiles files(model_dir);
+  if (architecture.sanitize != nullptr) {
+    files.rename(architecture.sanitize);
+  }
   const nn::DecoderSpec spec =
       architecture.spec(config, [&](const std::string& name) { return files.find(name) != nullptr; });
-  files.drop_if([&](std::string_view name) { return is_unused(name, spec.tied_head); });
+  files.drop_if([&](std::string_view name) { return is_unused(name, spec); });
   const bool on_cpu = mx::default_device() == mx::Device::cpu;
-  nn::Parameters parameters(files, std::move(quantization), options.precision, on_cpu);
+  nn::Parameters parameters(files, std::move(quantization), options.precision, on_cpu, spec.prefix);
   nn::Decoder decoder(parameters, spec);
   files.require_all_taken();
   files.read_all(ops::threads(), options.on_progress);
 
-  ModelFacts facts{.model_type = spec.model_type,
+  ModelFacts facts{.model_type = config.string("model_type"),
                    .context_size = spec.context_size,
                    .vocab_size = spec.vocab_size,
                    .weight_bytes = files.taken_bytes(),

@@ -7,7 +7,6 @@ namespace {
 
 nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
   nn::LayerSpec layer = plain_layer(common);
-  layer.residual = nn::ResidualOrder::Post;
   layer.attention.qkv_bias = layer.attention.o_bias = config.boolean_or("attention_bias", false);
   layer.attention.qk_norm = nn::QkNorm::Whole;
   layer.attention.rope = read_rope(config, common.head_dim, common.max_position_embeddings, 10000.0);
@@ -18,6 +17,7 @@ nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
 nn::DecoderSpec model(const JsonView& config, const HasTensor& /*has_tensor*/) {
   const CommonConfig common = read_common(config);
   nn::DecoderSpec spec = plain_decoder(config, common, block(config, common));
+  norms_after(spec.names.layer);
   spec.tied_head = config.boolean_or("tie_word_embeddings", true);
   return spec;
 }

@@ -12,8 +12,8 @@ bool uses_scaling(const nn::RopeSpec& rope) {
 
 nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
   nn::LayerSpec layer = plain_layer(common);
-  layer.attention.fused_qkv = true;
-  const double rotated = common.head_dim * config.number_or("partial_rotary_factor", 1.0);
+  layer.attention.layout = nn::QkvLayout::Blocks;
+  const double rotated = common.head_dim * rope_number(config, "partial_rotary_factor", 1.0);
   layer.attention.rope = read_rope(config, static_cast<int>(rotated), common.max_position_embeddings, 10000.0);
   if (!uses_scaling(layer.attention.rope)) {
     layer.attention.rope.kind = nn::RopeKind::Default;
@@ -21,7 +21,7 @@ nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
   // This class takes the original length from the top level only.
   layer.attention.rope.original_max_position_embeddings =
       static_cast<int>(config.integer_or("original_max_position_embeddings", 4096, 2, 1 << 30));
-  layer.ffn.fused_gate_up = true;
+  layer.ffn.layout = nn::GateUpLayout::GateFirst;
   return layer;
 }
 

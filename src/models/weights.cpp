@@ -175,7 +175,30 @@ mx::array WeightFiles::take(const std::string& name, bool widen) {
   }
   entry.taken = true;
   taken_bytes_ += size;
-  return mx::array(std::move(data), entry.stored.shape, widens ? mx::float32 : entry.stored.dtype);
+  const mx::Dtype dtype = widens ? mx::float32 : entry.stored.dtype;
+  if (entry.transposed) {
+    const mx::Shape stored{entry.stored.shape[1], entry.stored.shape[0]};
+    return mx::contiguous(mx::transpose(mx::array(std::move(data), stored, dtype)));
+  }
+  return mx::array(std::move(data), entry.stored.shape, dtype);
+}
+
+void WeightFiles::rename(const std::function<std::optional<SanitizedName>(const std::string&)>& sanitize) {
+  std::map<std::string, Entry> renamed;
+  for (auto& [stored_name, entry] : entries_) {
+    const auto sanitized = sanitize(stored_name);
+    if (!sanitized) {
+      continue;
+    }
+    if (sanitized->transposed && entry.stored.shape.size() == 2) {
+      std::swap(entry.stored.shape[0], entry.stored.shape[1]);
+      entry.transposed = true;
+    }
+    if (!renamed.emplace(sanitized->name, std::move(entry)).second) {
+      throw Error(ErrorCode::Corrupt, "weights", "two tensors are the " + sanitized->name + " of the decoder");
+    }
+  }
+  entries_ = std::move(renamed);
 }
 
 void WeightFiles::drop_if(const std::function<bool(std::string_view)>& unused) {

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/safetensors.h"
+#include "models/architecture.h"
 #include "nn/parameters.h"
 
 namespace burin::models {
@@ -27,6 +28,8 @@ class WeightFiles : public nn::TensorSource {
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
 
+  /** Gives tensors their names in the decoder. Throws: Corrupt when two would have the same. */
+  void rename(const std::function<std::optional<SanitizedName>(const std::string& name)>& sanitize);
   /** Leaves out tensors that the architecture has no use for. */
   void drop_if(const std::function<bool(std::string_view name)>& unused);
   /** Throws: Corrupt, naming tensors that nothing took. */
@@ -42,6 +45,7 @@ class WeightFiles : public nn::TensorSource {
     const InputFile* file;
     uint64_t offset;
     uint64_t nbytes;
+    bool transposed = false;
     bool taken = false;
   };
   struct ReadJob {

@@ -1,52 +1,83 @@
 #include "nn/attention.h"
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+
 namespace burin::nn {
 
-Attention::Attention(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& layer)
+Attention::Attention(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& layer,
+                     const LayerNames& names)
     : spec_(layer.attention),
-      o_proj_(parameters, path + ".o_proj", spec_.heads * spec_.head_dim, hidden_size, spec_.o_bias),
+      o_proj_(parameters, path + "." + names.o, spec_.heads * spec_.head_dim, hidden_size, spec_.o_bias),
+      q_norm_(parameters, path + "." + names.q_norm, spec_.heads, spec_.head_dim, spec_.qk_norm, layer.norm),
+      k_norm_(parameters, path + "." + names.k_norm, spec_.kv_heads, spec_.head_dim, spec_.qk_norm, layer.norm),
       rope_(spec_.rope) {
-  const int q_dims = spec_.heads * spec_.head_dim;
-  const int kv_dims = spec_.kv_heads * spec_.head_dim;
-  if (spec_.fused_qkv) {
-    projections_.emplace_back(parameters, path + ".qkv_proj", hidden_size, q_dims + 2 * kv_dims, spec_.qkv_bias);
-  } else {
-    projections_.emplace_back(parameters, path + ".q_proj", hidden_size, q_dims, spec_.qkv_bias);
-    projections_.emplace_back(parameters, path + ".k_proj", hidden_size, kv_dims, spec_.qkv_bias);
-    projections_.emplace_back(parameters, path + ".v_proj", hidden_size, kv_dims, spec_.qkv_bias);
+  if (spec_.rope.dims > spec_.head_dim) {
+    throw Error(ErrorCode::Corrupt, "config.json",
+                fmt::format("RoPE over {} dimensions of heads that have {}", spec_.rope.dims, spec_.head_dim));
   }
-  if (spec_.qk_norm != QkNorm::None) {
-    const bool whole = spec_.qk_norm == QkNorm::Whole;
-    q_norm_.emplace(parameters, path + ".q_norm", whole ? q_dims : spec_.head_dim, layer.norm);
-    k_norm_.emplace(parameters, path + ".k_norm", whole ? kv_dims : spec_.head_dim, layer.norm);
+  const auto add = [&](const std::string& name, int heads) {
+    projections_.emplace_back(parameters, path + "." + name, hidden_size, heads * spec_.head_dim, spec_.qkv_bias);
+  };
+  if (spec_.layout == QkvLayout::Separate) {
+    add(names.q, spec_.heads);
+    add(names.k, spec_.kv_heads);
+    add(names.v, spec_.kv_heads);
+  } else {
+    add(names.qkv, spec_.heads + 2 * spec_.kv_heads);
   }
 }
 
 Attention::Projected Attention::project(const mx::array& x) const {
-  if (!spec_.fused_qkv) {
-    return {projections_[0](x), projections_[1](x), projections_[2](x)};
+  const int batch = x.shape(0);
+  const int length = x.shape(1);
+  const auto by_head = [&](const mx::array& y) { return mx::reshape(y, {batch, length, -1, spec_.head_dim}); };
+  if (spec_.layout == QkvLayout::Separate) {
+    return {by_head(projections_[0](x)), by_head(projections_[1](x)), by_head(projections_[2](x))};
   }
-  const int q_end = spec_.heads * spec_.head_dim;
-  const int k_end = q_end + spec_.kv_heads * spec_.head_dim;
-  const std::vector<mx::array> parts = mx::split(projections_[0](x), mx::Shape{q_end, k_end}, -1);
-  return {parts[0], parts[1], parts[2]};
+  const mx::array rows = by_head(projections_[0](x));
+  if (spec_.layout == QkvLayout::Blocks) {
+    const auto parts = mx::split(rows, mx::Shape{spec_.heads, spec_.heads + spec_.kv_heads}, -2);
+    return {parts[0], parts[1], parts[2]};
+  }
+  const int group = spec_.heads / spec_.kv_heads;
+  const mx::array grouped = mx::reshape(rows, {batch, length, spec_.kv_heads, group + 2, spec_.head_dim});
+  const auto parts = mx::split(grouped, mx::Shape{group, group + 1}, -2);
+  return {by_head(parts[0]), by_head(parts[1]), by_head(parts[2])};
 }
 
-mx::array Attention::split_heads(const mx::array& x, int heads, const std::optional<RmsNorm>& norm) const {
-  const bool per_head = norm && spec_.qk_norm == QkNorm::PerHead;
-  const mx::array whole = norm && !per_head ? (*norm)(x) : x;
-  const mx::array by_head = mx::reshape(whole, {x.shape(0), x.shape(1), heads, spec_.head_dim});
-  return mx::transpose(per_head ? (*norm)(by_head) : by_head, {0, 2, 1, 3});
+mx::array Attention::place(const mx::array& x, const HeadNorm& norm, int offset) const {
+  const mx::array first = spec_.norm_after_rope ? x : norm(x);
+  mx::array rotated = rope_(mx::transpose(first, {0, 2, 1, 3}), offset);
+  if (!spec_.norm_after_rope) {
+    return rotated;
+  }
+  return mx::transpose(norm(mx::transpose(rotated, {0, 2, 1, 3})), {0, 2, 1, 3});
+}
+
+/** Source: mlx-lm 0.32.2 models/ministral3.py. */
+mx::array Attention::warmed(const mx::array& q, int offset) const {
+  if (spec_.temperature_beta == 0.0) {
+    return q;
+  }
+  const auto scalar = [](double value) { return mx::array(static_cast<float>(value), mx::float32); };
+  const mx::array positions = mx::arange(offset, offset + q.shape(-2), 1, mx::float32);
+  const mx::array steps = mx::floor(mx::divide(positions, scalar(spec_.temperature_length)));
+  const mx::array growth = mx::multiply(scalar(spec_.temperature_beta), mx::log(mx::add(scalar(1.0), steps)));
+  return mx::multiply(q, mx::astype(mx::expand_dims(mx::add(scalar(1.0), growth), -1), q.dtype()));
 }
 
 mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const {
   const Projected p = project(x);
   const int offset = cache.offset();
-  const mx::array q = rope_(split_heads(p.q, spec_.heads, q_norm_), offset);
-  const mx::array k = rope_(split_heads(p.k, spec_.kv_heads, k_norm_), offset);
-  const mx::array v = split_heads(p.v, spec_.kv_heads, std::nullopt);
-  const auto [keys, values] = cache.update_and_fetch(k, v);
-  const mx::array mixed = ops::attention(q, keys, values, static_cast<float>(spec_.scale), mask);
+  const mx::array q = warmed(place(p.q, q_norm_, offset), offset);
+  const mx::array k = place(p.k, k_norm_, offset);
+  const auto [keys, values] = cache.update_and_fetch(k, mx::transpose(p.v, {0, 2, 1, 3}));
+  const auto scale = static_cast<float>(spec_.scale);
+  const mx::array mixed = spec_.softcap == 0.0
+                              ? ops::attention(q, keys, values, scale, mask)
+                              : ops::softcap_attention(q, keys, values, scale, static_cast<float>(spec_.softcap), mask);
   return o_proj_(mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {x.shape(0), x.shape(1), -1}));
 }
 

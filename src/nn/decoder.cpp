@@ -2,58 +2,94 @@
 
 #include <map>
 
-namespace burin::nn {
+#include <fmt/format.h>
 
-Block::Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec)
-    : attention_(parameters, path + ".self_attn", hidden_size, spec),
-      ffn_(parameters, path + ".mlp", hidden_size, spec.ffn),
-      window_(spec.attention.window) {
-  const auto norm = [&](std::optional<RmsNorm>& slot, const char* name) {
-    slot.emplace(parameters, path + "." + name, hidden_size, spec.norm);
+#include "base/error.h"
+
+namespace burin::nn {
+namespace {
+
+mx::array scaled(const mx::array& x, double factor) {
+  return factor == 1.0 ? x : mx::multiply(x, mx::array(static_cast<float>(factor), x.dtype()));
+}
+
+mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
+  return norm ? (*norm)(x) : x;
+}
+
+}  // namespace
+
+Block::Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec,
+             const LayerNames& names)
+    : attention_(parameters, path + "." + names.attention, hidden_size, spec, names),
+      ffn_(parameters, path + "." + names.ffn, hidden_size, spec.ffn, names),
+      window_(spec.attention.window),
+      parallel_(spec.parallel),
+      residual_scale_(spec.residual_scale) {
+  const auto add = [&](std::optional<Norm>& slot, const std::string& name) {
+    if (!name.empty()) {
+      slot.emplace(parameters, path + "." + name, hidden_size, spec.norm);
+    }
   };
-  switch (spec.residual) {
-    case ResidualOrder::Pre:
-      norm(before_attention_, "input_layernorm");
-      norm(before_ffn_, "post_attention_layernorm");
-      break;
-    case ResidualOrder::Sandwich:
-      norm(before_attention_, "input_layernorm");
-      norm(after_attention_, "post_attention_layernorm");
-      norm(before_ffn_, "pre_feedforward_layernorm");
-      norm(after_ffn_, "post_feedforward_layernorm");
-      break;
-    case ResidualOrder::Post:
-      norm(after_attention_, "post_attention_layernorm");
-      norm(after_ffn_, "post_feedforward_layernorm");
-      break;
-  }
+  add(before_attention_, names.before_attention);
+  add(after_attention_, names.after_attention);
+  add(before_ffn_, names.before_ffn);
+  add(after_ffn_, names.after_ffn);
+}
+
+mx::array Block::added(const mx::array& x, const mx::array& branch) const {
+  return mx::add(x, scaled(branch, residual_scale_));
 }
 
 mx::array Block::operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const {
-  const auto apply = [](const std::optional<RmsNorm>& norm, const mx::array& y) { return norm ? (*norm)(y) : y; };
-  const mx::array attended = attention_(apply(before_attention_, x), mask, cache);
-  const mx::array h = mx::add(x, apply(after_attention_, attended));
-  return mx::add(h, apply(after_ffn_, ffn_(apply(before_ffn_, h))));
+  const mx::array normed_x = normed(before_attention_, x);
+  const mx::array attended = normed(after_attention_, attention_(normed_x, mask, cache));
+  if (parallel_) {
+    const mx::array fed = ffn_(before_ffn_ ? (*before_ffn_)(x) : normed_x);
+    return added(x, mx::add(attended, normed(after_ffn_, fed)));
+  }
+  const mx::array h = added(x, attended);
+  return added(h, normed(after_ffn_, ffn_(normed(before_ffn_, h))));
 }
 
 Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
-    : embed_tokens_(parameters, "model.embed_tokens", spec.vocab_size, spec.hidden_size),
-      norm_(parameters, "model.norm", spec.hidden_size, spec.final_norm),
-      embedding_scale_(spec.embedding_scale) {
+    : embed_tokens_(parameters, spec.names.embed_tokens, spec.vocab_size, spec.hidden_size),
+      norm_(parameters, spec.names.norm, spec.hidden_size, spec.final_norm),
+      context_size_(spec.context_size),
+      embedding_scale_(spec.embedding_scale),
+      logit_scale_(spec.logit_scale),
+      logit_softcap_(spec.logit_softcap) {
+  if (!spec.names.positions.empty()) {
+    positions_.emplace(parameters, spec.names.positions, spec.context_size, spec.hidden_size);
+  }
+  if (spec.embedding_norm) {
+    embedding_norm_.emplace(parameters, "", spec.hidden_size, *spec.embedding_norm);
+  }
   layers_.reserve(spec.layers.size());
   for (size_t i = 0; i < spec.layers.size(); ++i) {
-    layers_.emplace_back(parameters, "model.layers." + std::to_string(i), spec.hidden_size, spec.layers[i]);
+    const std::string path = spec.names.layers + "." + std::to_string(i);
+    layers_.emplace_back(parameters, path, spec.hidden_size, spec.layers[i], spec.names.layer);
   }
   if (!spec.tied_head) {
-    lm_head_.emplace(parameters, "lm_head", spec.hidden_size, spec.vocab_size, false);
+    lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias);
   }
 }
 
-mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
-  mx::array h = embed_tokens_(ids);
-  if (embedding_scale_ != 1.0) {
-    h = mx::multiply(h, mx::array(static_cast<float>(embedding_scale_), h.dtype()));
+mx::array Decoder::embed(const mx::array& ids, int offset) const {
+  mx::array h = scaled(embed_tokens_(ids), embedding_scale_);
+  if (positions_) {
+    const int end = offset + ids.shape(1);
+    if (end > context_size_) {
+      throw Error(ErrorCode::InvalidArgument, "model",
+                  fmt::format("{} tokens are more than the {} positions this model has learned", end, context_size_));
+    }
+    h = mx::add(h, (*positions_)(mx::expand_dims(mx::arange(offset, end, 1, mx::int32), 0)));
   }
+  return normed(embedding_norm_, h);
+}
+
+mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
+  mx::array h = embed(ids, cache[0]->offset());
   // Layers with one window hold equally many tokens, so one mask serves them all.
   std::map<int, ops::Mask> masks;
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -68,7 +104,12 @@ mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
 }
 
 mx::array Decoder::head(const mx::array& hidden) const {
-  return lm_head_ ? (*lm_head_)(hidden) : embed_tokens_.as_linear(hidden);
+  mx::array logits = scaled(lm_head_ ? (*lm_head_)(hidden) : embed_tokens_.as_linear(hidden), logit_scale_);
+  if (logit_softcap_ == 0.0) {
+    return logits;
+  }
+  const mx::array cap = mx::array(static_cast<float>(logit_softcap_), logits.dtype());
+  return mx::multiply(mx::tanh(mx::divide(logits, cap)), cap);
 }
 
 CacheList Decoder::make_cache() const {

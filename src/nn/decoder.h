@@ -9,36 +9,51 @@
 
 namespace burin::nn {
 
-/** One transformer block in the residual order of its spec. */
+/** One transformer block with the norms that its names hold. */
 class Block {
  public:
-  Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec);
+  Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec,
+        const LayerNames& names);
   mx::array operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const;
   int window() const { return window_; }
 
  private:
+  mx::array added(const mx::array& x, const mx::array& branch) const;
+
   Attention attention_;
   FeedForward ffn_;
-  std::optional<RmsNorm> before_attention_, after_attention_, before_ffn_, after_ffn_;
+  std::optional<Norm> before_attention_, after_attention_, before_ffn_, after_ffn_;
   int window_;
+  bool parallel_;
+  double residual_scale_;
 };
 
 class Decoder {
  public:
   Decoder(Parameters& parameters, const DecoderSpec& spec);
 
-  /** Shapes: ids (B, L) -> hidden states after the final norm (B, L, D). */
+  /**
+   * Shapes: ids (B, L) -> hidden states after the final norm (B, L, D).
+   * Throws: InvalidArgument when learned positions run out.
+   */
   mx::array hidden(const mx::array& ids, CacheList& cache) const;
   /** Shapes: hidden (.., D) -> logits (.., V). */
   mx::array head(const mx::array& hidden) const;
   CacheList make_cache() const;
 
  private:
+  mx::array embed(const mx::array& ids, int offset) const;
+
   Embedding embed_tokens_;
+  std::optional<Embedding> positions_;
+  std::optional<Norm> embedding_norm_;
   std::vector<Block> layers_;
-  RmsNorm norm_;
+  Norm norm_;
   std::optional<Linear> lm_head_;
+  int context_size_;
   double embedding_scale_;
+  double logit_scale_;
+  double logit_softcap_;
 };
 
 }  // namespace burin::nn

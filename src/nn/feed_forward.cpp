@@ -1,24 +1,35 @@
 #include "nn/feed_forward.h"
 
-#include "ops/fused.h"
-
 namespace burin::nn {
 
-FeedForward::FeedForward(Parameters& parameters, const std::string& path, int hidden_size, const FfnSpec& spec)
-    : spec_(spec), down_proj_(parameters, path + ".down_proj", spec.intermediate_size, hidden_size, spec.bias) {
-  if (spec.fused_gate_up) {
-    inputs_.emplace_back(parameters, path + ".gate_up_proj", hidden_size, 2 * spec.intermediate_size, spec.bias);
-  } else {
-    inputs_.emplace_back(parameters, path + ".gate_proj", hidden_size, spec.intermediate_size, spec.bias);
-    inputs_.emplace_back(parameters, path + ".up_proj", hidden_size, spec.intermediate_size, spec.bias);
+FeedForward::FeedForward(Parameters& parameters, const std::string& path, int hidden_size, const FfnSpec& spec,
+                         const LayerNames& names)
+    : spec_(spec),
+      activation_(parameters, path + ".act_fn", spec.activation),
+      down_(parameters, path + "." + names.down, spec.intermediate_size, hidden_size, spec.bias) {
+  const auto add = [&](const std::string& name, int rows) {
+    inputs_.emplace_back(parameters, path + "." + name, hidden_size, rows, spec.bias);
+  };
+  if (spec.gated && spec.layout != GateUpLayout::Separate) {
+    add(names.gate_up, 2 * spec.intermediate_size);
+    return;
   }
+  if (spec.gated) {
+    add(names.gate, spec.intermediate_size);
+  }
+  add(names.up, spec.intermediate_size);
 }
 
 mx::array FeedForward::operator()(const mx::array& x) const {
-  const std::vector<mx::array> parts =
-      spec_.fused_gate_up ? mx::split(inputs_[0](x), 2, -1) : std::vector<mx::array>{inputs_[0](x), inputs_[1](x)};
-  return down_proj_(spec_.activation == Activation::SwiGlu ? ops::swiglu(parts[0], parts[1])
-                                                           : ops::gelu_tanh_mul(parts[0], parts[1]));
+  if (!spec_.gated) {
+    return down_(activation_(inputs_[0](x)));
+  }
+  if (spec_.layout == GateUpLayout::Separate) {
+    return down_(activation_.gated(inputs_[0](x), inputs_[1](x)));
+  }
+  const std::vector<mx::array> halves = mx::split(inputs_[0](x), 2, -1);
+  const size_t gate = spec_.layout == GateUpLayout::GateFirst ? 0 : 1;
+  return down_(activation_.gated(halves[gate], halves[1 - gate]));
 }
 
 }  // namespace burin::nn

@@ -1,23 +1,26 @@
-// The gated feed-forward block.
+// The feed-forward block, gated or plain.
 #pragma once
 
 #include <string>
 
+#include "nn/activation.h"
 #include "nn/layers.h"
 
 namespace burin::nn {
 
-/** down(act(gate(x)) * up(x)). */
+/** down(act(gate(x)) * up(x)), or down(act(up(x))). */
 class FeedForward {
  public:
-  FeedForward(Parameters& parameters, const std::string& path, int hidden_size, const FfnSpec& spec);
+  FeedForward(Parameters& parameters, const std::string& path, int hidden_size, const FfnSpec& spec,
+              const LayerNames& names);
   /** Shapes: x (B, L, D) -> (B, L, D). */
   mx::array operator()(const mx::array& x) const;
 
  private:
   FfnSpec spec_;
-  std::vector<Linear> inputs_;  // gate, up, or the fused one
-  Linear down_proj_;
+  ActivationFunction activation_;
+  std::vector<Linear> inputs_;  // gate and up, the fused one, or up alone
+  Linear down_;
 };
 
 }  // namespace burin::nn

@@ -38,13 +38,21 @@ mx::array Embedding::as_linear(const mx::array& x) const {
   return multiply(x, table_, std::nullopt, precision_);
 }
 
-RmsNorm::RmsNorm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec)
-    : weight_(parameters.tensor(path + ".weight", {dims})),
-      plus_one_(spec.kind == NormKind::RmsPlusOne),
-      eps_(static_cast<float>(spec.eps)) {}
+Norm::Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec) : spec_(spec) {
+  if (spec.weight) {
+    weight_ = parameters.tensor(path + ".weight", {dims});
+    if (spec.plus_one) {
+      weight_ = mx::add(mx::array(1.0F, weight_->dtype()), *weight_);
+    }
+  }
+  if (spec.bias) {
+    bias_ = parameters.tensor(path + ".bias", {dims});
+  }
+}
 
-mx::array RmsNorm::operator()(const mx::array& x) const {
-  return ops::rms_norm(x, plus_one_ ? mx::add(mx::array(1.0F, weight_.dtype()), weight_) : weight_, eps_);
+mx::array Norm::operator()(const mx::array& x) const {
+  const auto eps = static_cast<float>(spec_.eps);
+  return spec_.kind == NormKind::Rms ? ops::rms_norm(x, weight_, eps) : mx::fast::layer_norm(x, weight_, bias_, eps);
 }
 
 }  // namespace burin::nn

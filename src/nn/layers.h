@@ -1,4 +1,4 @@
-// The three layers with parameters of their own: linear map, embedding table, RMS norm.
+// The three layers with parameters of their own: linear map, embedding table, norm.
 #pragma once
 
 #include <optional>
@@ -35,16 +35,16 @@ class Embedding {
   ops::Precision precision_;
 };
 
-/** x * rsqrt(mean(x^2) + eps) * w, with 1 + w where the spec says so. */
-class RmsNorm {
+/** RMS norm x * rsqrt(mean(x^2) + eps) or layer norm (x - mean) * rsqrt(var + eps), times w or 1 + w, plus b. */
+class Norm {
  public:
-  RmsNorm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec);
+  Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec);
   mx::array operator()(const mx::array& x) const;
 
  private:
-  mx::array weight_;
-  bool plus_one_;
-  float eps_;
+  NormSpec spec_;
+  std::optional<mx::array> weight_;
+  std::optional<mx::array> bias_;
 };
 
 }  // namespace burin::nn

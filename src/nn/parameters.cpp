@@ -100,18 +100,25 @@ void Parameters::require(const std::string& name, const mx::Shape& shape, bool f
 }
 
 mx::array Parameters::tensor(const std::string& name, const mx::Shape& shape) {
-  require(name, shape, true);
-  return source_.take(name, widen_);
+  require(prefix_ + name, shape, true);
+  return source_.take(prefix_ + name, widen_);
 }
 
-WeightMatrix Parameters::matrix(const std::string& path, int rows, int cols) {
+mx::array Parameters::scalar(const std::string& name) {
+  const StoredTensor* stored = source_.find(prefix_ + name);
+  const bool one = stored != nullptr && stored->shape == mx::Shape{1};
+  return mx::reshape(tensor(name, one ? mx::Shape{1} : mx::Shape{}), {});
+}
+
+WeightMatrix Parameters::matrix(const std::string& name, int rows, int cols) {
+  const std::string path = prefix_ + name;
   const StoredTensor* scales = source_.find(path + ".scales");
   const StoredTensor* weight = source_.find(path + ".weight");
   const auto last = [](const StoredTensor* t) { return t == nullptr || t->shape.empty() ? 0 : t->shape.back(); };
   if (const auto entry = map_.entry(path, scales != nullptr, cols, last(weight), last(scales))) {
     return quantized_matrix(path, rows, cols, *entry);
   }
-  return {.dense = tensor(path + ".weight", {rows, cols}), .quantized = std::nullopt};
+  return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt};
 }
 
 WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry) {

@@ -62,13 +62,16 @@ struct WeightMatrix {
 /** Hands out checked parameters. Throws: Corrupt, naming the tensor, when one is missing or misshaped. */
 class Parameters {
  public:
-  Parameters(TensorSource& source, QuantizationMap map, ops::Precision precision, bool widen)
-      : source_(source), map_(std::move(map)), precision_(precision), widen_(widen) {}
+  /** `prefix` goes in front of every name and path. */
+  Parameters(TensorSource& source, QuantizationMap map, ops::Precision precision, bool widen, std::string prefix = "")
+      : source_(source), map_(std::move(map)), precision_(precision), widen_(widen), prefix_(std::move(prefix)) {}
 
   /** Weight (rows, cols) of the module at `path`, quantized or not. */
   WeightMatrix matrix(const std::string& path, int rows, int cols);
   /** A 1-D or other plain tensor of exactly `shape`. */
   mx::array tensor(const std::string& name, const mx::Shape& shape);
+  /** One number, stored with shape () or (1); its shape is (). */
+  mx::array scalar(const std::string& name);
   ops::Precision precision() const { return precision_; }
 
  private:
@@ -79,6 +82,7 @@ class Parameters {
   QuantizationMap map_;
   ops::Precision precision_;
   bool widen_;
+  std::string prefix_;
 };
 
 }  // namespace burin::nn

@@ -89,6 +89,10 @@ mx::array scale_rotated(const mx::array& x, int dims, double factor) {
 Rope::Rope(const RopeSpec& spec) : spec_(spec) {
   switch (spec.kind) {
     case RopeKind::Default:
+      if (spec.reversed) {
+        periods_ = mx::negative(base_periods(spec));
+      }
+      break;
     case RopeKind::Dynamic:
       break;
     case RopeKind::Linear:
@@ -112,6 +116,9 @@ Rope::Rope(const RopeSpec& spec) : spec_(spec) {
 }
 
 mx::array Rope::operator()(const mx::array& x, int offset) const {
+  if (spec_.dims == 0) {
+    return x;
+  }
   const mx::array scaled = input_scale_ == 1.0 ? x : scale_rotated(x, spec_.dims, input_scale_);
   std::optional<float> theta;
   if (!periods_) {

@@ -29,6 +29,10 @@ mx::array rope(const mx::array& x, int dims, bool traditional, std::optional<flo
 /** softmax(scale * q k^T + mask) v. Shapes: q (B, H, L, D), k and v (B, K, S, D), H a multiple of K -> (B, H, L, D). */
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v, float scale, const Mask& mask);
 
+/** attention() with scores capped to `softcap` * tanh(score / `softcap`) before the mask, as Gemma 2 has it. */
+mx::array softcap_attention(const mx::array& q, const mx::array& k, const mx::array& v, float scale, float softcap,
+                            const Mask& mask);
+
 /** silu(gate) * up. */
 mx::array swiglu(const mx::array& gate, const mx::array& up);
 

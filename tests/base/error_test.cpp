@@ -13,6 +13,13 @@ TEST(Error, CarriesWhereMessageHintAndTypeOfItsCode) {
   EXPECT_EQ(error.type(), "not_found");
 }
 
+TEST(Error, MessageNamesWhatIsCorruptOrUnsupported) {
+  EXPECT_EQ(Error(ErrorCode::Corrupt, "a.gguf", "ends early").message(), "a.gguf: ends early");
+  EXPECT_EQ(Error(ErrorCode::Unsupported, "config.json", "model_type \"x\"").message(),
+            "config.json: model_type \"x\"");
+  EXPECT_EQ(Error(ErrorCode::Corrupt, "a.gguf", "a.gguf: ends early").message(), "a.gguf: ends early");
+}
+
 TEST(Error, TraitsFollowTheTableOfTheDesign) {
   EXPECT_EQ(traits(ErrorCode::Internal).exit_status, 1);
   EXPECT_EQ(traits(ErrorCode::Corrupt).exit_status, 7);

@@ -1,5 +1,6 @@
 """Logits of `burin logits --precision exact` against mlx-lm in float32: full, chunked and stepwise."""
 
+import json
 import subprocess
 
 import mlx.core as mx
@@ -80,3 +81,36 @@ def test_logits_equal_mlx_lm(burin, tmp_path, tmp_path_factory, config, quantiza
 def test_half_precision_checkpoints(burin, tmp_path, tmp_path_factory, config, quantization, dtype):
     folder = tmp_path_factory.getbasetemp() / f"{config}-{quantization}-{dtype}"
     check(burin, tiny_models.build(folder, config, quantization, getattr(mx, dtype)), tmp_path)
+
+
+ALIASES = {"iquestcoder", "llava", "mistral", "qwen2_5_vl", "xverse"}  # run the code of another type
+
+
+def test_every_supported_type_is_compared(burin):
+    shown = subprocess.run([burin, "info", "--json"], check=True, capture_output=True, timeout=60)
+    supported = set(json.loads(shown.stdout)["data"]["model_types"])
+    assert supported - ALIASES == {model_type for model_type, _ in tiny_models.CONFIGS.values()}
+
+
+@pytest.mark.parametrize("config", tiny_models.PUBLISHED)
+def test_names_as_published(burin, tmp_path, tmp_path_factory, config):
+    """Files as their authors publish them: other names, matrices the other way round, towers without use here."""
+    folder = tmp_path_factory.getbasetemp() / f"{config}-float32"
+    tiny_models.build(folder, config, "float32")
+    check(burin, tiny_models.as_published(folder, tmp_path / "published", config), tmp_path)
+
+
+# These keep their rotation elsewhere, have none, or one that config.json cannot change.
+OTHER_ROTATION = {"gemma3", "gemma3_text", "gpt2", "gpt_neox", "ministral3", "mistral3", "qwen", "qwen2_vl", "qwen3_vl"}
+TRANSFORMERS_5 = [name for name, (kind, _) in tiny_models.CONFIGS.items() if kind not in OTHER_ROTATION]
+
+
+@pytest.mark.parametrize("config", TRANSFORMERS_5)
+def test_rope_parameters_are_read(burin, tmp_path, tmp_path_factory, config):
+    """mlx-lm reads them in few classes and falls back to its defaults in silence; burin reads them in all."""
+    folder = tmp_path_factory.getbasetemp() / f"{config}-float32"
+    tiny_models.build(folder, config, "float32")
+    moved = tiny_models.with_rope_parameters(folder, tmp_path / "moved")
+    tokens = case_tokens(24)
+    ours, theirs = (burin_logits(burin, f, tokens, 0, 0, tmp_path / f"{f.name}.safetensors") for f in (moved, folder))
+    assert np.array_equal(ours, theirs)

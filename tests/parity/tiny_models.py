@@ -1,6 +1,7 @@
 """Tiny random models, built and saved with mlx-lm; every parameter is random, 1-D ones too."""
 
 import importlib
+import json
 from pathlib import Path
 
 import mlx.core as mx
@@ -19,7 +20,7 @@ BASE = {
     "rms_norm_eps": 1e-5,
     "vocab_size": 160,
     "max_position_embeddings": 512,
-    "rope_theta": 10000.0,
+    "rope_theta": 5000.0,
     "tie_word_embeddings": False,
 }
 LLAMA3 = {
@@ -34,6 +35,13 @@ LONGROPE = {
     "type": "longrope",
     "short_factor": [1.0] * 8,
     "long_factor": [1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0],
+}
+MINISTRAL = {
+    "rope_type": "yarn",
+    "rope_theta": 10000.0,
+    "factor": 4.0,
+    "original_max_position_embeddings": 64,
+    "llama_4_scaling_beta": 0.1,
 }
 WINDOW = 8
 
@@ -65,6 +73,106 @@ CONFIGS = {
         {"rope_scaling": LONGROPE, "original_max_position_embeddings": 64, "partial_rotary_factor": 0.5},
     ),
     "olmo2": ("olmo2", {}),
+    "olmo3": ("olmo3", {"sliding_window": WINDOW, "rope_scaling": YARN}),
+    "gemma": ("gemma", {}),
+    "gemma2": ("gemma2", {"query_pre_attn_scalar": 24, "attn_logit_softcapping": 4.0}),
+    "gemma3": (
+        "gemma3",
+        {
+            "vocab_size": 160,
+            "text_config": {
+                **BASE,
+                "model_type": "gemma3_text",
+                "sliding_window": WINDOW,
+                "sliding_window_pattern": 2,
+            },
+        },
+    ),
+    "granite": (
+        "granite",
+        {
+            "logits_scaling": 8.0,
+            "attention_multiplier": 0.1,
+            "embedding_multiplier": 12.0,
+            "residual_multiplier": 0.2,
+            "attention_bias": True,
+            "mlp_bias": True,
+        },
+    ),
+    "smollm3": ("smollm3", {"no_rope_layer_interval": 2}),
+    "starcoder2": ("starcoder2", {"norm_epsilon": 1e-5}),
+    "cohere": ("cohere", {"layer_norm_eps": 1e-5, "use_qk_norm": True}),
+    "cohere_bias": ("cohere", {"layer_norm_eps": 1e-5, "layer_norm_bias": True, "attention_bias": True}),
+    "cohere2": ("cohere2", {"layer_norm_eps": 1e-5, "sliding_window": WINDOW, "sliding_window_pattern": 2}),
+    "glm": ("glm", {"attention_bias": True, "tie_word_embeddings": True}),
+    "glm4": ("glm4", {"attention_bias": True, "partial_rotary_factor": 0.5}),
+    "stablelm": ("stablelm", {"layer_norm_eps": 1e-5, "use_qkv_bias": True, "partial_rotary_factor": 0.25}),
+    "stablelm_parallel": (
+        "stablelm",
+        {
+            "layer_norm_eps": 1e-5,
+            "use_qkv_bias": False,
+            "partial_rotary_factor": 0.5,
+            "use_parallel_residual": True,
+            "qk_layernorm": True,
+        },
+    ),
+    "ernie4_5": ("ernie4_5", {"use_bias": True}),
+    "hunyuan_v1_dense": (
+        "hunyuan_v1_dense",
+        {"rope_scaling": {"alpha": 1000.0, "factor": 1.0, "type": "dynamic"}, "attention_bias": True},
+    ),
+    "exaone": ("exaone", {"num_layers": 4, "layer_norm_epsilon": 1e-5, "attention_bias": True, "mlp_bias": True}),
+    "exaone4": (
+        "exaone4",
+        {"sliding_window": WINDOW, "sliding_window_pattern": "LLG", "rope_scaling": LLAMA3},
+    ),
+    "exaone4_full": (
+        "exaone4",
+        {"sliding_window": None, "sliding_window_pattern": None, "rope_scaling": LLAMA3},
+    ),
+    "seed_oss": ("seed_oss", {"attention_bias": True, "attention_out_bias": True}),
+    "helium": ("helium", {"attention_bias": True, "mlp_bias": True}),
+    "internlm2": ("internlm2", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
+    "internlm3": ("internlm3", {"bias": True, "qkv_bias": True}),
+    "mimo": ("mimo", {}),
+    "nemotron": ("nemotron", {"hidden_act": "relu2", "norm_eps": 1e-5, "attention_bias": True, "mlp_bias": True}),
+    "phi": ("phi", {"layer_norm_eps": 1e-5, "partial_rotary_factor": 0.5}),
+    "minicpm": ("minicpm", {"dim_model_base": 64, "scale_depth": 1.4, "scale_emb": 12.0}),
+    "gpt2": (
+        "gpt2",
+        {"n_ctx": 512, "n_embd": 128, "n_head": 4, "n_layer": 3, "n_positions": 512, "layer_norm_epsilon": 1e-5},
+    ),
+    "gpt_neox": ("gpt_neox", {"layer_norm_eps": 1e-5, "rotary_emb_base": 10000, "rotary_pct": 0.25}),
+    "gpt_neox_serial": (
+        "gpt_neox",
+        {
+            "layer_norm_eps": 1e-5,
+            "rotary_emb_base": 10000,
+            "rotary_pct": 1.0,
+            "use_parallel_residual": False,
+        },
+    ),
+    "qwen": ("qwen", {"kv_channels": 32, "layer_norm_epsilon": 1e-5, "intermediate_size": 384}),
+    "apertus": (
+        "apertus",
+        {
+            "mlp_bias": False,
+            "attention_bias": False,
+            "post_norm": False,
+            "qk_norm": True,
+            "rope_scaling": LLAMA3,
+        },
+    ),
+    "nanochat": ("nanochat", {}),
+    "ministral3": ("ministral3", {"rope_parameters": MINISTRAL}),
+    "mistral3": ("mistral3", {"text_config": {**BASE, "model_type": "mistral"}}),
+    "mistral3_ministral": (
+        "mistral3",
+        {"text_config": {**BASE, "model_type": "ministral3", "rope_parameters": MINISTRAL}},
+    ),
+    "qwen2_vl": ("qwen2_vl", {"text_config": {**BASE, "model_type": "qwen2"}}),
+    "qwen3_vl": ("qwen3_vl", {"text_config": {**BASE, "model_type": "qwen3"}}),
 }
 
 
@@ -126,6 +234,64 @@ def build(folder: Path, config_name: str, quantization: str, dtype=mx.float32):
     save_config(dict(config), folder / "config.json")
     (folder / "done").touch()
     return folder
+
+
+def _gpt2(name, value):
+    conv = name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
+    return name.removeprefix("model."), value.T if conv else value
+
+
+def _gpt_neox(name, value):
+    inner = name.removeprefix("model.")
+    if inner.startswith("embed_out"):
+        return inner, value
+    return "gpt_neox." + inner.replace("h.", "layers.", 1) if inner.startswith("h.") else "gpt_neox." + inner, value
+
+
+def _nested(name, value):
+    name = name.removeprefix("language_model.")
+    return name.replace("model.", "model.language_model.", 1) if name.startswith("model.") else name, value
+
+
+def _same(name, value):
+    return name, value
+
+
+# name -> (how its authors name and lay out a tensor, tensors that the decoder has no use for)
+PUBLISHED = {
+    "gpt2": (_gpt2, ["h.0.attn.bias"]),
+    "gpt_neox": (_gpt_neox, ["gpt_neox.layers.0.attention.bias", "gpt_neox.layers.0.attention.rotary_emb.inv_freq"]),
+    "qwen2_vl": (_nested, ["visual.blocks.0.weight"]),
+    "qwen3_vl": (_nested, ["model.visual.blocks.0.weight"]),
+    "mistral3": (_nested, ["model.vision_tower.ln_pre.weight", "model.multi_modal_projector.norm.weight"]),
+    "gemma3": (_same, ["vision_tower.vision_model.head", "multi_modal_projector.mm_input_projection_weight"]),
+    "mimo": (_same, ["model.mtp_layers.0.input_layernorm.weight"]),
+    "internlm2": (_same, ["model.layers.0.attention.rope.inv_freq"]),
+    "llama": (_same, ["model.layers.0.self_attn.rotary_emb.inv_freq"]),
+}
+
+
+def as_published(folder: Path, out: Path, config_name: str):
+    """A copy of a float32 folder with the names and layouts of the original files."""
+    rename, unused = PUBLISHED[config_name]
+    out.mkdir()
+    (out / "config.json").write_text((folder / "config.json").read_text())
+    weights = dict(rename(name, value) for name, value in mx.load(str(folder / "model.safetensors")).items())
+    weights.update({name: mx.ones((4,)) for name in unused})
+    mx.save_safetensors(str(out / "model.safetensors"), weights)
+    return out
+
+
+def with_rope_parameters(folder: Path, out: Path):
+    """A copy whose config.json holds everything about rotation where transformers 5 puts it."""
+    out.mkdir()
+    config = json.loads((folder / "config.json").read_text())
+    scaling = config.pop("rope_scaling", None) or {"rope_type": "default"}
+    moved = {key: config.pop(key) for key in ("rope_theta", "partial_rotary_factor") if key in config}
+    config["rope_parameters"] = {**scaling, **moved}
+    (out / "config.json").write_text(json.dumps(config))
+    (out / "model.safetensors").symlink_to(folder / "model.safetensors")
+    return out
 
 
 def load_float32(folder: Path):

@@ -1,0 +1,76 @@
+#include "nn/activation.h"
+
+#include <numbers>
+
+#include "ops/fused.h"
+
+namespace burin::nn {
+namespace {
+
+mx::array scalar(double value, const mx::array& like) {
+  return mx::array(static_cast<float>(value), like.dtype());
+}
+
+/** x (1 + erf(x / sqrt 2)) / 2. */
+mx::array gelu(const mx::array& x) {
+  const mx::array error = mx::erf(mx::divide(x, scalar(std::numbers::sqrt2, x)));
+  return mx::divide(mx::multiply(x, mx::add(scalar(1.0, x), error)), scalar(2.0, x));
+}
+
+/** x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. */
+mx::array gelu_tanh(const mx::array& x) {
+  const double root = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  const mx::array cube = mx::multiply(scalar(0.044715, x), mx::multiply(mx::square(x), x));
+  const mx::array inner = mx::tanh(mx::multiply(scalar(root, x), mx::add(x, cube)));
+  return mx::multiply(mx::multiply(scalar(0.5, x), x), mx::add(scalar(1.0, x), inner));
+}
+
+mx::array softplus(const mx::array& x) {
+  return mx::logaddexp(x, scalar(0.0, x));
+}
+
+}  // namespace
+
+ActivationFunction::ActivationFunction(Parameters& parameters, const std::string& path, Activation kind) : kind_(kind) {
+  if (kind == Activation::XieLU) {
+    const mx::array beta = parameters.scalar(path + ".beta");
+    xielu_ = XieLU{.positive = softplus(parameters.scalar(path + ".alpha_p")),
+                   .negative = mx::add(beta, softplus(parameters.scalar(path + ".alpha_n"))),
+                   .beta = beta,
+                   .eps = parameters.scalar(path + ".eps")};
+  }
+}
+
+mx::array ActivationFunction::operator()(const mx::array& x) const {
+  switch (kind_) {
+    case Activation::Silu:
+      return mx::multiply(x, mx::sigmoid(x));
+    case Activation::Gelu:
+      return gelu(x);
+    case Activation::GeluTanh:
+      return gelu_tanh(x);
+    case Activation::Relu2:
+      return mx::square(mx::maximum(x, scalar(0.0, x)));
+    case Activation::XieLU:
+      break;
+  }
+  return xielu(x);
+}
+
+/** Source: mlx-lm 0.32.2 models/activations.py. */
+mx::array ActivationFunction::xielu(const mx::array& x) const {
+  const auto& [positive, negative, beta, eps] = *xielu_;
+  const mx::array linear = mx::multiply(beta, x);
+  const mx::array above = mx::add(mx::multiply(positive, mx::square(x)), linear);
+  const mx::array below = mx::multiply(mx::subtract(mx::expm1(mx::minimum(x, eps)), x), negative);
+  return mx::where(mx::greater(x, scalar(0.0, x)), above, mx::add(below, linear));
+}
+
+mx::array ActivationFunction::gated(const mx::array& gate, const mx::array& up) const {
+  if (kind_ == Activation::Silu) {
+    return ops::swiglu(gate, up);
+  }
+  return kind_ == Activation::GeluTanh ? ops::gelu_tanh_mul(gate, up) : mx::multiply((*this)(gate), up);
+}
+
+}  // namespace burin::nn
