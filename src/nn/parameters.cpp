@@ -11,32 +11,67 @@
 namespace burin::nn {
 namespace {
 
+using ops::QuantizationMode;
+
 constexpr std::array kBits{2, 3, 4, 5, 6, 8};
 constexpr std::array kGroupSizes{32, 64, 128};
 
-template <typename List>
-bool contains(const List& list, int value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
+/** The modes besides affine have one shape each. */
+constexpr std::array<QuantizationEntry, 3> kFloatModes{
+    {{32, 4, QuantizationMode::Mxfp4}, {32, 8, QuantizationMode::Mxfp8}, {16, 4, QuantizationMode::Nvfp4}}};
+
+bool fits(const QuantizationEntry& entry) {
+  if (entry.mode == QuantizationMode::Affine) {
+    return std::ranges::find(kBits, entry.bits) != kBits.end() &&
+           std::ranges::find(kGroupSizes, entry.group_size) != kGroupSizes.end();
+  }
+  return std::ranges::any_of(kFloatModes, [&](const QuantizationEntry& known) {
+    return known.mode == entry.mode && known.bits == entry.bits && known.group_size == entry.group_size;
+  });
 }
 
 QuantizationEntry checked(QuantizationEntry entry, const std::string& where) {
-  if (!contains(kBits, entry.bits) || !contains(kGroupSizes, entry.group_size)) {
-    throw Error(ErrorCode::Unsupported, where,
-                fmt::format("affine quantization with {} bits in groups of {}", entry.bits, entry.group_size))
-        .hint("supported: 2, 3, 4, 5, 6, 8 bits in groups of 32, 64 or 128");
+  if (!fits(entry)) {
+    throw Error(
+        ErrorCode::Unsupported, where,
+        fmt::format("{} quantization with {} bits in groups of {}", name(entry.mode), entry.bits, entry.group_size))
+        .hint(
+            "supported: affine with 2, 3, 4, 5, 6, 8 bits in groups of 32, 64 or 128; mxfp4 and mxfp8 in groups of 32; "
+            "nvfp4 in groups of 16");
   }
   return entry;
 }
 
-/** null means the mode's own default: 64 and 4 for affine. */
-QuantizationEntry parse_entry(const JsonView& view) {
-  if (const std::string mode = view.string_or("mode", "affine"); mode != "affine") {
-    throw Error(ErrorCode::Unsupported, view.source(), "quantization mode \"" + mode + "\"")
-        .hint("use a checkpoint quantized with mode affine");
+QuantizationEntry defaults_of(const JsonView& view) {
+  const std::string mode = view.string_or("mode", "affine");
+  if (mode == "affine") {
+    return {};
   }
-  return checked({.group_size = static_cast<int>(view.integer_or("group_size", 64, 1, 1 << 20)),
-                  .bits = static_cast<int>(view.integer_or("bits", 4, 1, 64))},
-                 view.source());
+  for (const QuantizationEntry& known : kFloatModes) {
+    if (name(known.mode) == mode) {
+      return known;
+    }
+  }
+  throw Error(ErrorCode::Unsupported, view.source(), "quantization mode \"" + mode + "\"")
+      .hint("supported: affine, mxfp4, mxfp8, nvfp4");
+}
+
+/** null means the mode's own default. */
+QuantizationEntry parse_entry(const JsonView& view) {
+  QuantizationEntry entry = defaults_of(view);
+  entry.group_size = static_cast<int>(view.integer_or("group_size", entry.group_size, 1, 1 << 20));
+  entry.bits = static_cast<int>(view.integer_or("bits", entry.bits, 1, 64));
+  return checked(entry, view.source());
+}
+
+/** Scales of one byte tell the mode by the shape of the groups; all others are affine. */
+QuantizationMode mode_of(const StoredTensor& scales, int group_size, int bits) {
+  for (const QuantizationEntry& known : kFloatModes) {
+    if (scales.dtype == mx::uint8 && known.group_size == group_size && known.bits == bits) {
+      return known.mode;
+    }
+  }
+  return QuantizationMode::Affine;
 }
 
 [[noreturn]] void refuse_foreign_method(const JsonView& legacy) {
@@ -70,16 +105,18 @@ QuantizationMap QuantizationMap::from_config(const JsonView& config) {
   return map;
 }
 
-std::optional<QuantizationEntry> QuantizationMap::entry(const std::string& path, bool has_scales, int input_dims,
-                                                        int packed_cols, int scale_cols) const {
+std::optional<QuantizationEntry> QuantizationMap::entry(const std::string& path, int input_dims,
+                                                        const StoredTensor* weight, const StoredTensor* scales) const {
   if (const auto it = entries_.find(path); it != entries_.end()) {
     return it->second;
   }
-  if (!any_ || !has_scales || scale_cols < 1) {
+  const auto last = [](const StoredTensor* t) { return t == nullptr || t->shape.empty() ? 0 : t->shape.back(); };
+  if (!any_ || last(scales) < 1) {
     return std::nullopt;
   }
-  return checked(
-      {.group_size = input_dims / scale_cols, .bits = static_cast<int>(int64_t{packed_cols} * 32 / input_dims)}, path);
+  const int group_size = input_dims / last(scales);
+  const auto bits = static_cast<int>(int64_t{last(weight)} * 32 / input_dims);
+  return checked({.group_size = group_size, .bits = bits, .mode = mode_of(*scales, group_size, bits)}, path);
 }
 
 void Parameters::require(const std::string& name, const mx::Shape& shape, bool floating) const {
@@ -95,7 +132,7 @@ void Parameters::require(const std::string& name, const mx::Shape& shape, bool f
   }
   if (floating != mx::issubdtype(stored->dtype, mx::floating)) {
     throw Error(ErrorCode::Corrupt, "weights",
-                "tensor " + name + (floating ? " must hold floats" : " must hold packed uint32"));
+                "tensor " + name + (floating ? " must hold floats" : " must hold integers"));
   }
 }
 
@@ -112,10 +149,8 @@ mx::array Parameters::scalar(const std::string& name) {
 
 WeightMatrix Parameters::matrix(const std::string& name, int rows, int cols) {
   const std::string path = prefix_ + name;
-  const StoredTensor* scales = source_.find(path + ".scales");
   const StoredTensor* weight = source_.find(path + ".weight");
-  const auto last = [](const StoredTensor* t) { return t == nullptr || t->shape.empty() ? 0 : t->shape.back(); };
-  if (const auto entry = map_.entry(path, scales != nullptr, cols, last(weight), last(scales))) {
+  if (const auto entry = map_.entry(path, cols, weight, source_.find(path + ".scales"))) {
     return quantized_matrix(path, rows, cols, *entry);
   }
   return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt};
@@ -132,14 +167,23 @@ WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int
   if (source_.find(path + ".weight")->dtype != mx::uint32) {
     throw Error(ErrorCode::Corrupt, "weights", "tensor " + path + ".weight must hold packed uint32");
   }
-  require(path + ".scales", groups, true);
-  require(path + ".biases", groups, true);
-  return {.dense = std::nullopt,
-          .quantized = ops::QuantizedWeight{.weight = source_.take(path + ".weight", false),
-                                            .scales = source_.take(path + ".scales", false),
-                                            .biases = source_.take(path + ".biases", false),
-                                            .group_size = entry.group_size,
-                                            .bits = entry.bits}};
+  const bool affine = entry.mode == QuantizationMode::Affine;
+  require(path + ".scales", groups, affine);
+  if (affine) {
+    require(path + ".biases", groups, true);
+  } else if (source_.find(path + ".scales")->dtype != mx::uint8) {
+    throw Error(ErrorCode::Corrupt, "weights", "tensor " + path + ".scales must hold uint8");
+  }
+  ops::QuantizedWeight w{.weight = source_.take(path + ".weight", false),
+                         .scales = source_.take(path + ".scales", false),
+                         .biases = std::nullopt,
+                         .group_size = entry.group_size,
+                         .bits = entry.bits,
+                         .mode = entry.mode};
+  if (affine) {
+    w.biases = source_.take(path + ".biases", false);
+  }
+  return {.dense = std::nullopt, .quantized = std::move(w)};
 }
 
 }  // namespace burin::nn

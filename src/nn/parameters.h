@@ -31,6 +31,7 @@ class TensorSource {
 struct QuantizationEntry {
   int group_size = 64;
   int bits = 4;
+  ops::QuantizationMode mode = ops::QuantizationMode::Affine;
 };
 
 /**
@@ -40,13 +41,13 @@ struct QuantizationEntry {
 class QuantizationMap {
  public:
   QuantizationMap() = default;
-  /** Throws: Unsupported for modes other than affine and for foreign quantization methods; Corrupt for odd values. */
+  /** Throws: Unsupported for unknown modes and foreign quantization methods; Corrupt for odd values. */
   static QuantizationMap from_config(const JsonView& config);
 
   bool any() const { return any_; }
-  /** How `path` is stored; `has_scales` and the two widths decide where the map has no entry. */
-  std::optional<QuantizationEntry> entry(const std::string& path, bool has_scales, int input_dims, int packed_cols,
-                                         int scale_cols) const;
+  /** How the module at `path` is stored, none for plain floats; shapes decide where the map has no entry. */
+  std::optional<QuantizationEntry> entry(const std::string& path, int input_dims, const StoredTensor* weight,
+                                         const StoredTensor* scales) const;
 
  private:
   bool any_ = false;

@@ -1,6 +1,7 @@
 #include "ops/quantized.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -34,7 +35,7 @@ void check(const QuantizedWeight& w, std::string_view where) {
               " have no kernel on the CPU");
   require(w.weight.dtype() == mx::uint32 && w.weight.ndim() == 2 && w.scales.ndim() == 2, where,
           "quantized weights are a uint32 matrix with a matrix of scales");
-  require(w.scales.shape() == w.biases.shape() && w.scales.dtype() == w.biases.dtype(), where,
+  require(w.biases && w.scales.shape() == w.biases->shape() && w.scales.dtype() == w.biases->dtype(), where,
           "scales and biases differ in shape or type");
   require(w.scales.shape(0) == w.weight.shape(0) && columns_of(w) * w.bits == int64_t{w.weight.shape(1)} * 32, where,
           "scales do not fit the codes");
@@ -72,15 +73,24 @@ class MatrixInput {
   std::vector<Elements<uint16_t>> halves_;
 };
 
+/** Affine factors in the input's type, as MLX wants them; the scales of other modes are codes themselves. */
 mx::array stock_matmul(const mx::array& x, const QuantizedWeight& w) {
+  if (w.mode != QuantizationMode::Affine) {
+    return mx::quantized_matmul(x, w.weight, w.scales, std::nullopt, true, w.group_size, w.bits,
+                                std::string(name(w.mode)));
+  }
   const mx::array scales = mx::astype(w.scales, x.dtype());
-  const mx::array biases = mx::astype(w.biases, x.dtype());
+  const mx::array biases = mx::astype(*w.biases, x.dtype());
   return mx::quantized_matmul(x, w.weight, scales, biases, true, w.group_size, w.bits);
 }
 
 mx::array stock_rows(const mx::array& ids, const QuantizedWeight& w) {
   const auto rows = [&](const mx::array& table) { return mx::take(table, ids, 0); };
-  return mx::dequantize(rows(w.weight), rows(w.scales), rows(w.biases), w.group_size, w.bits);
+  if (w.mode != QuantizationMode::Affine) {
+    return mx::dequantize(rows(w.weight), rows(w.scales), std::nullopt, w.group_size, w.bits, std::string(name(w.mode)),
+                          std::nullopt, on_cpu() ? mx::float32 : mx::bfloat16);
+  }
+  return mx::dequantize(rows(w.weight), rows(w.scales), rows(*w.biases), w.group_size, w.bits);
 }
 
 mx::array dequantize_all(const QuantizedWeight& w) {
@@ -89,9 +99,14 @@ mx::array dequantize_all(const QuantizedWeight& w) {
 
 }  // namespace
 
+std::string_view name(QuantizationMode mode) {
+  static constexpr std::array<std::string_view, 4> kNames{"affine", "mxfp4", "mxfp8", "nvfp4"};
+  return kNames.at(static_cast<size_t>(mode));
+}
+
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision) {
-  if (!on_cpu()) {
-    return stock_matmul(x, w);
+  if (w.mode != QuantizationMode::Affine || !on_cpu()) {
+    return stock_matmul(on_cpu() ? as_float32(x) : x, w);
   }
   check(w, "quantized_matmul");
   require(x.ndim() > 0 && x.shape(-1) == columns_of(w), "quantized_matmul", "the input's width is not the weight's");
@@ -108,11 +123,11 @@ mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precisi
   const auto stock = [group_size = w.group_size, bits = w.bits](const std::vector<mx::array>& inputs) {
     return mx::matmul(inputs[0], mx::transpose(dequantize_all({inputs[1], inputs[2], inputs[3], group_size, bits})));
   };
-  return apply("QuantizedMatmul", std::move(shape), {as_float32(x), w.weight, w.scales, w.biases}, prepare, stock);
+  return apply("QuantizedMatmul", std::move(shape), {as_float32(x), w.weight, w.scales, *w.biases}, prepare, stock);
 }
 
 mx::array quantized_embedding(const mx::array& ids, const QuantizedWeight& w) {
-  if (!on_cpu()) {
+  if (w.mode != QuantizationMode::Affine || !on_cpu()) {
     return stock_rows(ids, w);
   }
   check(w, "quantized_embedding");
@@ -126,7 +141,7 @@ mx::array quantized_embedding(const mx::array& ids, const QuantizedWeight& w) {
   const auto stock = [group_size = w.group_size, bits = w.bits](const std::vector<mx::array>& inputs) {
     return stock_rows(inputs[0], {inputs[1], as_float32(inputs[2]), as_float32(inputs[3]), group_size, bits});
   };
-  return apply("QuantizedEmbedding", std::move(shape), {mx::astype(ids, mx::int32), w.weight, w.scales, w.biases},
+  return apply("QuantizedEmbedding", std::move(shape), {mx::astype(ids, mx::int32), w.weight, w.scales, *w.biases},
                prepare, stock);
 }
 

@@ -1,5 +1,8 @@
-// Matmul and lookup with affine-quantized weights: our kernels on the CPU, MLX's own on a GPU.
+// Matmul and lookup with quantized weights. Affine: our kernels on the CPU, MLX's own on a GPU; other modes: MLX's own.
 #pragma once
+
+#include <optional>
+#include <string_view>
 
 #include "ops/array.h"
 
@@ -8,16 +11,24 @@ namespace burin::ops {
 /** `Exact` keeps every product in float32; `Fast` quantizes the input of a matmul to int8 by weight group. */
 enum class Precision { Fast, Exact };
 
-/** value = scale * code + bias for each group of a row; codes are packed as little-endian bit streams. */
+/** How codes become values. Affine: scale * code + bias. The others are small floats with a scale for each group and no
+ * bias: OCP MX (E2M1 or E4M3 codes, power-of-two scales) and NVFP4 (E2M1 codes, E4M3 scales). */
+enum class QuantizationMode { Affine, Mxfp4, Mxfp8, Nvfp4 };
+
+/** MLX's name of the mode: "affine", "mxfp4", "mxfp8", "nvfp4". */
+std::string_view name(QuantizationMode mode);
+
+/** Codes are packed as little-endian bit streams. */
 struct QuantizedWeight {
-  mx::array weight;  // (N, K * bits / 32) uint32
-  mx::array scales;  // (N, K / group_size) float32, float16 or bfloat16
-  mx::array biases;  // as scales
+  mx::array weight;                 // (N, K * bits / 32) uint32
+  mx::array scales;                 // (N, K / group_size) float32, float16 or bfloat16; uint8 where not affine
+  std::optional<mx::array> biases;  // as scales; affine only
   int group_size;
   int bits;
+  QuantizationMode mode = QuantizationMode::Affine;
 };
 
-/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU x is float32. */
+/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU x is float32; `precision` is about affine weights. */
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision);
 
 /** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32 on the CPU. */

@@ -21,9 +21,19 @@ ErrorCode code_of(const std::string& config) {
   return ErrorCode::Internal;
 }
 
+StoredTensor packed(int columns) {
+  return {.shape = {8, columns}, .dtype = mx::uint32};
+}
+
+StoredTensor scales(int columns, mx::Dtype dtype = mx::float16) {
+  return {.shape = {8, columns}, .dtype = dtype};
+}
+
 TEST(QuantizationMap, NullMeansTheDefaultOfTheMode) {
   const auto map = map_of(R"({"quantization":{"group_size":32,"bits":8,"a":{"group_size":null,"bits":null}}})");
-  const auto entry = map.entry("a", true, 128, 16, 2);
+  const StoredTensor weight = packed(16);
+  const StoredTensor factors = scales(2);
+  const auto entry = map.entry("a", 128, &weight, &factors);
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->group_size, 64);
   EXPECT_EQ(entry->bits, 4);
@@ -31,16 +41,30 @@ TEST(QuantizationMap, NullMeansTheDefaultOfTheMode) {
 
 TEST(QuantizationMap, AnEntryWinsAndTheRestIsInferredFromShapes) {
   const auto map = map_of(R"({"quantization":{"group_size":64,"bits":4,"a":false,"b":true}})");
-  EXPECT_FALSE(map.entry("a", true, 128, 16, 2));
-  EXPECT_FALSE(map.entry("c", false, 128, 0, 0));
-  const auto inferred = map.entry("b", true, 128, 32, 4);
+  const StoredTensor weight = packed(32);
+  const StoredTensor factors = scales(4);
+  EXPECT_FALSE(map.entry("a", 128, &weight, &factors));
+  EXPECT_FALSE(map.entry("c", 128, &weight, nullptr));
+  const auto inferred = map.entry("b", 128, &weight, &factors);
   ASSERT_TRUE(inferred);
   EXPECT_EQ(inferred->bits, 8);
   EXPECT_EQ(inferred->group_size, 32);
 }
 
+TEST(QuantizationMap, ScalesOfOneByteTellTheMode) {
+  const auto map = map_of(R"({"quantization":{"mode":"mxfp4","group_size":null}})");
+  const StoredTensor four_bits = packed(16);
+  const StoredTensor by_16 = scales(8, mx::uint8);
+  const StoredTensor by_32 = scales(4, mx::uint8);
+  EXPECT_EQ(map.entry("a", 128, &four_bits, &by_16)->mode, ops::QuantizationMode::Nvfp4);
+  EXPECT_EQ(map.entry("a", 128, &four_bits, &by_32)->mode, ops::QuantizationMode::Mxfp4);
+  const StoredTensor eight_bits = packed(32);
+  EXPECT_EQ(map.entry("a", 128, &eight_bits, &by_32)->mode, ops::QuantizationMode::Mxfp8);
+}
+
 TEST(QuantizationMap, RefusesByNameWhatItCannotHold) {
-  EXPECT_EQ(code_of(R"({"quantization":{"mode":"mxfp4","group_size":32,"bits":4}})"), ErrorCode::Unsupported);
+  EXPECT_EQ(code_of(R"({"quantization":{"mode":"mxfp4","group_size":64,"bits":4}})"), ErrorCode::Unsupported);
+  EXPECT_EQ(code_of(R"({"quantization":{"mode":"fp2","group_size":32,"bits":2}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":64,"bits":7}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":48,"bits":4}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization_config":{"quant_method":"gptq","bits":4}})"), ErrorCode::Unsupported);

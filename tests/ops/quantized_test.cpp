@@ -12,7 +12,7 @@ QuantizedWeight quantize(const mx::array& dense, int group_size, int bits, mx::D
 }
 
 mx::array dense_of(const QuantizedWeight& w) {
-  return mx::dequantize(w.weight, mx::astype(w.scales, mx::float32), mx::astype(w.biases, mx::float32), w.group_size,
+  return mx::dequantize(w.weight, mx::astype(w.scales, mx::float32), mx::astype(*w.biases, mx::float32), w.group_size,
                         w.bits);
 }
 
@@ -62,6 +62,26 @@ TEST(QuantizedMatmul, GradientIsThatOfTheDenseProduct) {
   const mx::array gradient = mx::vjp(ours, {x}, {cotangent}).second[0];
   EXPECT_LT(difference(gradient, mx::matmul(cotangent, dense_of(w))), 1e-5);
 }
+
+/** One weight in each of MLX's float modes: {mode, bits, group size}. */
+using FloatMode = std::tuple<QuantizationMode, int, int>;
+class FloatModes : public ::testing::TestWithParam<FloatMode> {};
+
+TEST_P(FloatModes, MatmulAndRowsEqualTheDequantizedMatrix) {
+  const auto [mode, bits, group] = GetParam();
+  const auto parts = mx::quantize(normal({24, 64}, 1), group, bits, std::string(name(mode)));
+  const QuantizedWeight w{parts[0], parts[1], std::nullopt, group, bits, mode};
+  const mx::array dense =
+      mx::dequantize(parts[0], parts[1], std::nullopt, group, bits, std::string(name(mode)), std::nullopt, mx::float32);
+  const mx::array x = normal({3, 64}, 2);
+  EXPECT_LT(difference(quantized_matmul(x, w, Precision::Exact), mx::matmul(x, mx::transpose(dense))), 1e-5);
+  EXPECT_EQ(difference(quantized_embedding(mx::array({5, 0}), w), mx::take(dense, mx::array({5, 0}), 0)), 0.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FloatModes,
+                         ::testing::Values(FloatMode{QuantizationMode::Mxfp4, 4, 32},
+                                           FloatMode{QuantizationMode::Mxfp8, 8, 32},
+                                           FloatMode{QuantizationMode::Nvfp4, 4, 16}));
 
 TEST(QuantizedMatmul, RefusesShapesThatDoNotFit) {
   QuantizedWeight w = quantize(normal({8, 64}, 1), 32, 4, mx::float32);

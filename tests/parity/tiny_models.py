@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import mlx.core as mx
+import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_map_with_path
 from mlx_lm.utils import load_model, quantize_model, save_config, save_model
 
@@ -195,6 +196,9 @@ QUANTIZATIONS = {
     "3bit": {"group_size": 64, "bits": 3},
     "6bit": {"group_size": 64, "bits": 6},
     "8bit": {"group_size": 64, "bits": 8},
+    "mxfp4": {"group_size": 32, "bits": 4, "mode": "mxfp4"},
+    "mxfp8": {"group_size": 32, "bits": 8, "mode": "mxfp8"},
+    "nvfp4": {"group_size": 16, "bits": 4, "mode": "nvfp4"},
     "mixed": {"group_size": 64, "bits": 4, "quant_predicate": _mixture},
 }
 
@@ -228,7 +232,7 @@ def build(folder: Path, config_name: str, quantization: str, dtype=mx.float32):
     randomize(model, seed=sum(map(ord, config_name)))
     model.set_dtype(dtype)
     if QUANTIZATIONS[quantization] is not None:
-        model, config = quantize_model(model, config, mode="affine", **QUANTIZATIONS[quantization])
+        model, config = quantize_model(model, config, **QUANTIZATIONS[quantization])
     folder.mkdir(parents=True, exist_ok=True)
     save_model(folder, model)
     save_config(dict(config), folder / "config.json")
@@ -294,9 +298,19 @@ def with_rope_parameters(folder: Path, out: Path):
     return out
 
 
+class Float32Embedding(nn.QuantizedEmbedding):
+    """Rows in float32: mx.dequantize gives bfloat16 for the modes besides affine, whatever the model's type."""
+
+    def __call__(self, x):
+        return super().__call__(x).astype(mx.float32)
+
+
 def load_float32(folder: Path):
     """The reference: mlx-lm with every floating parameter cast to float32."""
     model, _ = load_model(folder)
     model.set_dtype(mx.float32)
+    for module in model.modules():
+        if type(module) is nn.QuantizedEmbedding:
+            module.__class__ = Float32Embedding
     mx.eval(model.parameters())
     return model
