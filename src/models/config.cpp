@@ -145,7 +145,7 @@ nn::RopeSpec read_rope(const JsonView& config, int dims, int max_position_embedd
   return rope;
 }
 
-std::vector<int> read_windows(const JsonView& config, size_t layers, int default_window) {
+std::vector<int> read_windows(const JsonView& config, size_t layers) {
   std::vector<int> windows(layers, 0);
   const std::vector<std::string> types = config.strings_or("layer_types", {});
   if (types.empty()) {
@@ -156,10 +156,17 @@ std::vector<int> read_windows(const JsonView& config, size_t layers, int default
   }
   for (size_t i = 0; i < layers; ++i) {
     if (types[i] == "sliding_attention") {
-      windows[i] = integer(config, "sliding_window", default_window, kMaxContext);
+      windows[i] = integer(config, "sliding_window", 0, kMaxContext);
     }
   }
   return windows;
+}
+
+void set_windows(nn::DecoderSpec& spec, const JsonView& config) {
+  const std::vector<int> windows = read_windows(config, spec.layers.size());
+  for (size_t i = 0; i < windows.size(); ++i) {
+    spec.layers[i].attention.window = windows[i];
+  }
 }
 
 void norms_after(nn::LayerNames& names) {

@@ -67,7 +67,9 @@ nn::RopeSpec plain_rope(const JsonView& config, double dims, double theta, bool 
 double positive_number(const JsonView& config, std::string_view key, std::optional<double> fallback = std::nullopt);
 
 /** Windows from `layer_types` ("sliding_attention") and `sliding_window`. Throws: Corrupt for a wrong length. */
-std::vector<int> read_windows(const JsonView& config, size_t layers, int default_window = 0);
+std::vector<int> read_windows(const JsonView& config, size_t layers);
+/** `read_windows` put into the layers. `sliding_window` alone changes nothing, as in mlx-lm. */
+void set_windows(nn::DecoderSpec& spec, const JsonView& config);
 
 /** Norm names for norms after each branch only, and for norms on both sides. */
 void norms_after(nn::LayerNames& names);

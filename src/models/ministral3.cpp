@@ -21,10 +21,7 @@ nn::LayerSpec block(const JsonView& config, const CommonConfig& common) {
 nn::DecoderSpec model(const JsonView& config, const HasTensor& /*has_tensor*/) {
   const CommonConfig common = read_common(config);
   nn::DecoderSpec spec = plain_decoder(config, common, block(config, common));
-  const std::vector<int> windows = read_windows(config, spec.layers.size());
-  for (size_t i = 0; i < windows.size(); ++i) {
-    spec.layers[i].attention.window = windows[i];
-  }
+  set_windows(spec, config);
   spec.tied_head = config.boolean_or("tie_word_embeddings", true);
   return spec;
 }
