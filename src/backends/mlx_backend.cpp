@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "backends/border.h"
+#include "backends/fingerprint.h"
 #include "backends/logits.h"
+#include "backends/measure.h"
+#include "generate/prompt_cache.h"
 #include "generate/stream.h"
 #include "models/model.h"
 #include "ops/runtime.h"
@@ -33,12 +36,12 @@ class MlxBackend : public engine::Backend {
       if (options.with_tokenizer) {
         tokenizer = std::async(std::launch::async, text::Tokenizer::load, options.model_dir);
       }
-      auto model = models::load_model(
-          options.model_dir,
-          {.precision = options.precision == engine::Precision::Exact ? ops::Precision::Exact : ops::Precision::Fast,
-           .on_progress = options.on_progress});
+      auto model = load_one(options.model_dir, options, options.on_progress);
       if (tokenizer.valid()) {
         tokenizer_ = tokenizer.get();
+      }
+      if (!options.draft_dir.empty()) {
+        draft_ = load_draft(options);
       }
       model_ = std::move(model);
       model_dir_ = options.model_dir;
@@ -48,6 +51,7 @@ class MlxBackend : public engine::Backend {
 
   void unload() override {
     model_.reset();
+    draft_.reset();
     tokenizer_.reset();
     chat_templates_.clear();
     mlx::core::clear_cache();
@@ -96,7 +100,28 @@ class MlxBackend : public engine::Backend {
 
   engine::GenerateResult generate(const engine::GenerateRequest& request, const engine::EventSink& on_event) override {
     return at_border("generate", name_, [&] {
-      return generate::generate(model(), tokenizer_ ? &*tokenizer_ : nullptr, request, on_event);
+      return generate::generate(
+          {.model = model(), .tokenizer = tokenizer_ ? &*tokenizer_ : nullptr, .draft = draft_.get()}, request,
+          on_event);
+    });
+  }
+
+  std::unique_ptr<engine::PromptCache> make_prompt_cache(const engine::CacheParams& params) override {
+    return at_border("prompt cache", name_, [&] { return std::make_unique<generate::PromptCache>(model(), params); });
+  }
+
+  std::unique_ptr<engine::PromptCache> load_prompt_cache(const fs::path& file,
+                                                         const engine::CacheParams& params) override {
+    return at_border("prompt cache", name_, [&] {
+      auto cache = std::make_unique<generate::PromptCache>(model(), params);
+      generate::load_prompt_cache(*cache, identity(), file);
+      return cache;
+    });
+  }
+
+  void save_prompt_cache(const engine::PromptCache& cache, const fs::path& file) override {
+    at_border("prompt cache", name_, [&] {
+      generate::save_prompt_cache(dynamic_cast<const generate::PromptCache&>(cache), identity(), file);
     });
   }
 
@@ -104,7 +129,35 @@ class MlxBackend : public engine::Backend {
     return at_border("logits", name_, [&] { return compute_logits(model(), request); });
   }
 
+  engine::Measurement measure(const engine::MeasureRequest& request) override {
+    return at_border("bench", name_, [&] { return backends::measure(model(), request); });
+  }
+
  private:
+  static std::unique_ptr<models::Model> load_one(const fs::path& model_dir, const engine::LoadOptions& options,
+                                                 const std::function<void(double)>& on_progress) {
+    const bool exact = options.precision == engine::Precision::Exact;
+    return models::load_model(model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast,
+                                          .on_progress = on_progress});
+  }
+
+  /** Throws: InvalidArgument when its tokens are not those of the model. */
+  std::unique_ptr<models::Model> load_draft(const engine::LoadOptions& options) const {
+    if (tokenizer_) {
+      const text::Tokenizer other = text::Tokenizer::load(options.draft_dir);
+      constexpr std::string_view kProbe = "The 3 quick brown foxes, naïve 東京 🦊\n\tdef f(x): return x";
+      if (other.vocab_size() != tokenizer_->vocab_size() ||
+          other.encode(kProbe, true) != tokenizer_->encode(kProbe, true)) {
+        throw Error(ErrorCode::InvalidArgument, "draft", "the draft model has another vocabulary than the model")
+            .hint("take a smaller model of the same family")
+            .fact("param", "draft_model");
+      }
+    }
+    return load_one(options.draft_dir, options, nullptr);
+  }
+
+  generate::ModelIdentity identity() const { return {.name = name_, .fingerprint = model_fingerprint(model_dir_)}; }
+
   const models::Model& model() const {
     if (model_ == nullptr) {
       throw Error(ErrorCode::InvalidArgument, "backend", "no model is loaded");
@@ -132,6 +185,7 @@ class MlxBackend : public engine::Backend {
   std::string name_;
   fs::path model_dir_;
   std::unique_ptr<models::Model> model_;
+  std::unique_ptr<models::Model> draft_;
   std::optional<text::Tokenizer> tokenizer_;
   mutable std::map<bool, std::optional<text::ChatTemplate>> chat_templates_;  // by "with tools"
   double load_ms_ = 0.0;

@@ -20,17 +20,22 @@ enum class Precision { Fast, Exact };
 
 struct LoadOptions {
   std::filesystem::path model_dir;
+  std::filesystem::path draft_dir;  // a smaller model of the same vocabulary, for Speculation; empty: none
   Precision precision = Precision::Exact;
   int threads = 0;  // 0: as many as the process may use
   bool with_tokenizer = true;
   std::function<void(double fraction)> on_progress;
 };
 
+using text::CacheParams;
+using text::DraftMethod;
 using text::EventSink;
 using text::FinishReason;
 using text::GenerateRequest;
 using text::GenerateResult;
+using text::PromptCache;
 using text::SamplingParams;
+using text::Speculation;
 using text::TokenEvent;
 
 /** What a loaded model is. */
@@ -58,6 +63,21 @@ struct Logits {
   int vocab_size = 0;
 };
 
+/** Prefill and greedy decoding of random tokens. */
+struct MeasureRequest {
+  int prompt_tokens = 0;
+  int gen_tokens = 0;
+  int depth = 0;  // tokens in the cache beforehand
+  int batch = 1;  // sequences at a time
+  int prefill_step_size = 2048;
+  CacheParams cache_params;
+};
+
+struct Measurement {
+  double prompt_seconds = 0.0;
+  double gen_seconds = 0.0;
+};
+
 /**
  * One model at a time. All calls on one object come from one thread; `cancel` flags may be set from any.
  * Throws: burin::Error only.
@@ -78,8 +98,18 @@ class Backend {
   virtual std::string apply_chat_template(const Json& messages, const Json& tools, const Json& kwargs,
                                           bool add_generation_prompt) = 0;
 
+  /** An empty one. Throws: InvalidArgument for parameters that this model cannot have. */
+  virtual std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams& params) = 0;
+  /** Throws: NotFound, Corrupt, InvalidArgument when it belongs to another model. */
+  virtual std::unique_ptr<PromptCache> load_prompt_cache(const std::filesystem::path& file,
+                                                         const CacheParams& params) = 0;
+  /** As mlx-lm reads it; whole or not at all. Throws: InvalidArgument for an empty one. */
+  virtual void save_prompt_cache(const PromptCache& cache, const std::filesystem::path& file) = 0;
+
   virtual GenerateResult generate(const GenerateRequest& request, const EventSink& on_event) = 0;
   virtual Logits logits(const LogitsRequest& request) = 0;
+  /** One pass; the model's weights and kernels are those of generate(). Throws: InvalidArgument. */
+  virtual Measurement measure(const MeasureRequest& request) = 0;
 };
 
 struct ImportOptions {
@@ -112,7 +142,7 @@ struct BackendModule {
 const BackendModule& open_backend_module(std::string_view name);
 
 /** The symbol every module exports, with C linkage; `abi` must equal kBackendAbi. Null when it does not. */
-constexpr int kBackendAbi = 1;
+constexpr int kBackendAbi = 2;
 using BackendEntry = const BackendModule* (*)(int abi);
 
 }  // namespace burin::engine

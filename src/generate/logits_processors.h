@@ -2,17 +2,15 @@
 // Source: mlx-lm 0.32.2 sample_utils.py, make_logits_processors.
 #pragma once
 
-#include <mlx/mlx.h>
 
 #include <functional>
 #include <span>
 #include <vector>
 
 #include "generate/parameter.h"
+#include "ops/array.h"
 
 namespace burin::generate {
-
-namespace mx = mlx::core;
 
 /** Shapes: tokens (N) so far, prompt first; logits (1, V) -> (1, V). */
 using LogitsProcessor = std::function<mx::array(const mx::array& tokens, const mx::array& logits)>;

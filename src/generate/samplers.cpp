@@ -21,8 +21,4 @@ std::span<const SamplerDescriptor> samplers() {
   return kTable;
 }
 
-mx::array scalar_like(double fill, const mx::array& like) {
-  return mx::array(static_cast<float>(fill), like.dtype());
-}
-
 }  // namespace burin::generate

@@ -2,7 +2,6 @@
 // Source: mlx-lm 0.32.2 sample_utils.py; the same MLX operations in the same order, so a seed gives the same draws.
 #pragma once
 
-#include <mlx/mlx.h>
 
 #include <functional>
 #include <memory>
@@ -11,10 +10,9 @@
 #include <vector>
 
 #include "generate/parameter.h"
+#include "ops/array.h"
 
 namespace burin::generate {
-
-namespace mx = mlx::core;
 
 /** Shapes: logprobs (B, V) -> logprobs (B, V) with dropped tokens at -inf; the last step -> ids (B). */
 using SamplingStep = std::function<mx::array(const mx::array& logprobs)>;
@@ -37,8 +35,5 @@ struct SamplerDescriptor {
 
 /** All steps in order of application: top_p, min_p, xtc, top_k, categorical. */
 std::span<const SamplerDescriptor> samplers();
-
-/** `fill` in the dtype of `like`: a bare C++ number would promote a half-precision row to float32. */
-mx::array scalar_like(double fill, const mx::array& like);
 
 }  // namespace burin::generate

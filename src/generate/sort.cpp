@@ -15,8 +15,6 @@
 namespace burin::generate {
 namespace {
 
-namespace mx = mlx::core;
-
 constexpr int kBits = 11;
 constexpr uint32_t kBuckets = 1U << kBits;
 constexpr uint32_t kSign = 0x80000000U;

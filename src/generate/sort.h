@@ -1,9 +1,9 @@
 // A row of log-probabilities in ascending order: MLX's sort takes 4 ms for 49152 floats on the CPU, this 0.4 ms.
 #pragma once
 
-#include <mlx/mlx.h>
-
 #include <span>
+
+#include "ops/array.h"
 
 namespace burin::generate {
 
@@ -11,6 +11,6 @@ namespace burin::generate {
 void radix_sort(std::span<float> values);
 
 /** Shapes: x (B, V) -> (B, V), each row as mx::sort gives it; lazy. */
-mlx::core::array sorted_rows(const mlx::core::array& x);
+mx::array sorted_rows(const mx::array& x);
 
 }  // namespace burin::generate

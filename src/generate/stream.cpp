@@ -8,7 +8,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "generate/generate_step.h"
+#include "generate/prompt_cache.h"
+#include "generate/speculative_step.h"
 #include "generate/stop_strings.h"
 #include "text/streaming_detokenizer.h"
 
@@ -16,6 +17,8 @@ namespace burin::generate {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int kMaxDraftTokens = 64;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -46,8 +49,8 @@ std::vector<int32_t> xtc_special_tokens(const text::Tokenizer* tokenizer, const 
   return ids;
 }
 
-/** How many tokens may be generated before the finish reason is `Length`. */
-int token_limit(const text::GenerateRequest& request, const models::ModelFacts& facts) {
+/** How many tokens may be generated after a prompt of `prompt_tokens` before the finish reason is `Length`. */
+int token_limit(const text::GenerateRequest& request, int64_t prompt_tokens, const models::ModelFacts& facts) {
   if (request.max_tokens == 0 || request.max_tokens < -1) {
     refuse("max_tokens", fmt::format("max_tokens must be positive, or -1 for no limit, but is {}", request.max_tokens));
   }
@@ -57,7 +60,6 @@ int token_limit(const text::GenerateRequest& request, const models::ModelFacts& 
   }
   int limit = request.max_tokens == -1 ? std::numeric_limits<int>::max() : request.max_tokens;
   if (facts.context_size > 0) {
-    const auto prompt_tokens = static_cast<int64_t>(request.prompt_ids.size());
     if (prompt_tokens >= facts.context_size) {
       refuse("prompt", fmt::format("the prompt has {} tokens, but the model's context holds {}", prompt_tokens,
                                    facts.context_size));
@@ -95,52 +97,103 @@ class TextOut {
   StopStrings stops_;
 };
 
+/** The whole sequence that the request wants continued: a cache that does not know its tokens stands in front. */
+std::vector<int32_t> prompt_after(const Sequence& sequence, const std::vector<int32_t>& prompt_ids) {
+  std::vector<int32_t> ids;
+  if (!sequence.knows_its_tokens()) {
+    ids = sequence.tokens();
+  }
+  ids.insert(ids.end(), prompt_ids.begin(), prompt_ids.end());
+  return ids;
+}
+
+TokenChooser make_chooser(const Generator& generator, const text::GenerateRequest& request,
+                          const std::set<int32_t>& eos) {
+  const int vocab_size = generator.model.facts().vocab_size;
+  return TokenChooser({.sampler = make_sampler(request.sampling,
+                                               xtc_special_tokens(generator.tokenizer, eos, vocab_size), vocab_size),
+                       .processors = make_logits_processors(request.sampling, vocab_size),
+                       .context_needed = context_needed(request.sampling)});
+}
+
+std::unique_ptr<Drafter> make_drafter(const Generator& generator, const text::GenerateRequest& request,
+                                      PromptCache& cache) {
+  if (request.speculation.method == text::DraftMethod::PromptLookup) {
+    return make_prompt_lookup_drafter();
+  }
+  if (generator.draft == nullptr) {
+    refuse("draft_model", "no draft model was loaded");
+  }
+  return make_model_drafter(cache.draft(*generator.draft),
+                            {.step_size = request.prefill_step_size, .cancel = request.cancel});
+}
+
+std::unique_ptr<TokenSource> make_source(const Generator& generator, const text::GenerateRequest& request,
+                                         PromptCache& cache, TokenChooser chooser) {
+  const text::Speculation& speculation = request.speculation;
+  if (speculation.method == text::DraftMethod::None) {
+    return std::make_unique<GenerateStep>(cache.target, std::move(chooser));
+  }
+  if (speculation.num_draft_tokens < 1 || speculation.num_draft_tokens > kMaxDraftTokens) {
+    refuse("num_draft_tokens", fmt::format("num_draft_tokens must be 1 to {}, but is {}", kMaxDraftTokens,
+                                           speculation.num_draft_tokens));
+  }
+  return std::make_unique<SpeculativeStep>(cache.target, std::move(chooser), make_drafter(generator, request, cache),
+                                           speculation.num_draft_tokens);
+}
+
 /** One answer in the making. */
 class Answer {
  public:
-  Answer(const models::Model& model, const text::Tokenizer* tokenizer, const text::GenerateRequest& request,
-         const EventSink& sink)
+  Answer(const Generator& generator, const text::GenerateRequest& request, PromptCache& cache, const EventSink& sink)
       : request_(request),
         sink_(sink),
-        limit_(token_limit(request, model.facts())),
-        eos_(eos_tokens(model, tokenizer)),
-        text_(tokenizer, request.stop),
-        steps_(model,
-               make_sampler(request.sampling, xtc_special_tokens(tokenizer, eos_, model.facts().vocab_size),
-                            model.facts().vocab_size),
-               make_logits_processors(request.sampling, model.facts().vocab_size),
-               {.prefill_step_size = request.prefill_step_size,
-                .context_needed = context_needed(request.sampling),
-                .cancel = request.cancel,
-                .on_prefill = request.on_prefill}) {}
+        cache_(cache),
+        prompt_(prompt_after(cache.target, request.prompt_ids)),
+        limit_(token_limit(request, static_cast<int64_t>(prompt_.size()), generator.model.facts())),
+        eos_(eos_tokens(generator.model, generator.tokenizer)),
+        text_(generator.tokenizer, request.stop),
+        steps_(make_source(generator, request, cache, make_chooser(generator, request, eos_))) {}
 
   text::GenerateResult run() {
+    answer();
+    steps_->finish();
+    result_.draft_tokens = steps_->draft_tokens();
+    result_.accepted_tokens = steps_->accepted_tokens();
+    return std::move(result_);
+  }
+
+ private:
+  void answer() {
     const Clock::time_point start = Clock::now();
-    result_.prompt_tokens = static_cast<int>(request_.prompt_ids.size());
-    if (!steps_.prefill(request_.prompt_ids)) {
+    result_.prompt_tokens = static_cast<int>(prompt_.size());
+    result_.cached_tokens = cache_.target.keep_prefix_of(prompt_);
+    if (!steps_->prefill(prompt_, {.step_size = request_.prefill_step_size,
+                                   .cancel = request_.cancel,
+                                   .on_progress = request_.on_prefill})) {
       end(FinishReason::Cancelled);
-      return std::move(result_);
+      return;
     }
     Step step = next();
     const double first_s = seconds_since(start);
     result_.first_token_ms = first_s * 1e3;
-    result_.prompt_tokens_per_s = result_.prompt_tokens / first_s;
+    result_.prompt_tokens_per_s = (result_.prompt_tokens - result_.cached_tokens) / first_s;
+    if (request_.on_prefill) {
+      request_.on_prefill(result_.prompt_tokens, result_.prompt_tokens);
+    }
     const Clock::time_point first = Clock::now();
     int more = 0;
     for (; take(step); ++more) {
       step = next();
     }
     result_.predicted_tokens_per_s = more == 0 ? 0.0 : more / seconds_since(first);
-    return std::move(result_);
   }
 
- private:
-  /** No step is queued beyond the last token that the limit allows. */
-  Step next() { return steps_.next(static_cast<int>(result_.tokens.size()) + 1 < limit_); }
+  Step next() { return steps_->next(limit_ - static_cast<int>(result_.tokens.size())); }
 
   /** Handles one token; true when another one is wanted. */
   bool take(const Step& step) {
-    if (eos_.contains(step.id)) {
+    if (!request_.ignore_eos && eos_.contains(step.id)) {
       end(FinishReason::Stop);
       return false;
     }
@@ -177,22 +230,37 @@ class Answer {
 
   const text::GenerateRequest& request_;
   const EventSink& sink_;
+  PromptCache& cache_;
+  std::vector<int32_t> prompt_;
   int limit_;
   std::set<int32_t> eos_;
   TextOut text_;
-  GenerateStep steps_;
+  std::unique_ptr<TokenSource> steps_;
   text::GenerateResult result_;
 };
 
 }  // namespace
 
-text::GenerateResult generate(const models::Model& model, const text::Tokenizer* tokenizer,
-                              const text::GenerateRequest& request, const EventSink& on_event) {
-  check_ids(request.prompt_ids, model.facts().vocab_size);
-  if (tokenizer == nullptr && !request.stop.empty()) {
+text::GenerateResult generate(const Generator& generator, const text::GenerateRequest& request,
+                              const EventSink& on_event) {
+  check_ids(request.prompt_ids, generator.model.facts().vocab_size);
+  if (generator.tokenizer == nullptr && !request.stop.empty()) {
     refuse("stop", "stop strings need the tokenizer, which was not loaded");
   }
-  return Answer(model, tokenizer, request, on_event).run();
+  std::optional<PromptCache> own;
+  auto* cache = dynamic_cast<PromptCache*>(request.cache);
+  if (request.cache == nullptr) {
+    cache = &own.emplace(generator.model, request.cache_params);
+  } else if (cache == nullptr || &cache->target.model() != &generator.model) {
+    refuse("cache", "the prompt cache belongs to another model");
+  }
+  Answer answer(generator, request, *cache, on_event);
+  try {
+    return answer.run();
+  } catch (...) {
+    cache->clear();  // what a failed call left in it is unknown
+    throw;
+  }
 }
 
 }  // namespace burin::generate

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 /** Any DecoderSpec is run by the same class. */
 class DecoderModel : public Model {
  public:
-  DecoderModel(nn::Decoder decoder, ModelFacts facts) : decoder_(std::move(decoder)), facts_(std::move(facts)) {}
+  DecoderModel(nn::Decoder decoder, std::vector<nn::CacheShape> cache_shapes, ModelFacts facts)
+      : decoder_(std::move(decoder)), cache_shapes_(std::move(cache_shapes)), facts_(std::move(facts)) {}
 
   mx::array logits(const mx::array& ids, nn::CacheList& cache) const override {
     return decoder_.head(decoder_.hidden(ids, cache));
@@ -27,11 +28,15 @@ class DecoderModel : public Model {
     const mx::array last = mx::slice(h, {0, h.shape(1) - 1, 0}, {h.shape(0), h.shape(1), h.shape(2)});
     return mx::squeeze(decoder_.head(last), 1);
   }
-  nn::CacheList make_cache() const override { return decoder_.make_cache(); }
+  nn::CacheList make_cache(const nn::CacheOptions& options) const override {
+    return nn::make_caches(options, cache_shapes_);
+  }
+  const std::vector<nn::CacheShape>& cache_shapes() const override { return cache_shapes_; }
   const ModelFacts& facts() const override { return facts_; }
 
  private:
   nn::Decoder decoder_;
+  std::vector<nn::CacheShape> cache_shapes_;
   ModelFacts facts_;
 };
 
@@ -64,10 +69,19 @@ std::set<int32_t> read_eos(const JsonView& config, const fs::path& model_dir) {
   return eos;
 }
 
-uint64_t kv_bytes_per_token(const nn::DecoderSpec& spec) {
-  uint64_t values = 0;
+std::vector<nn::CacheShape> cache_shapes(const nn::DecoderSpec& spec) {
+  std::vector<nn::CacheShape> shapes;
   for (const nn::LayerSpec& layer : spec.layers) {
-    values += 2ULL * static_cast<uint64_t>(layer.attention.kv_heads) * static_cast<uint64_t>(layer.attention.head_dim);
+    const nn::AttentionSpec& attention = layer.attention;
+    shapes.push_back({.kv_heads = attention.kv_heads, .head_dim = attention.head_dim, .window = attention.window});
+  }
+  return shapes;
+}
+
+uint64_t kv_bytes_per_token(const std::vector<nn::CacheShape>& shapes) {
+  uint64_t values = 0;
+  for (const nn::CacheShape& shape : shapes) {
+    values += 2ULL * static_cast<uint64_t>(shape.kv_heads) * static_cast<uint64_t>(shape.head_dim);
   }
   return values * sizeof(float);
 }
@@ -106,13 +120,14 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   files.require_all_taken();
   files.read_all(ops::threads(), options.on_progress);
 
+  std::vector<nn::CacheShape> shapes = cache_shapes(spec);
   ModelFacts facts{.model_type = config.string("model_type"),
                    .context_size = spec.context_size,
                    .vocab_size = spec.vocab_size,
                    .weight_bytes = files.taken_bytes(),
-                   .kv_bytes_per_token = kv_bytes_per_token(spec),
+                   .kv_bytes_per_token = kv_bytes_per_token(shapes),
                    .eos_token_ids = read_eos(config, model_dir)};
-  return std::make_unique<DecoderModel>(std::move(decoder), std::move(facts));
+  return std::make_unique<DecoderModel>(std::move(decoder), std::move(shapes), std::move(facts));
 }
 
 }  // namespace burin::models

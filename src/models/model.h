@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "nn/cache.h"
+#include "nn/quantized_cache.h"
 #include "ops/quantized.h"
 
 namespace burin::models {
@@ -30,7 +30,10 @@ class Model {
   virtual mx::array logits(const mx::array& ids, nn::CacheList& cache) const = 0;
   /** Shapes: ids (B, L) -> logits of the last position (B, V). */
   virtual mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const = 0;
-  virtual nn::CacheList make_cache() const = 0;
+  /** Throws: InvalidArgument for options that this model cannot have. */
+  virtual nn::CacheList make_cache(const nn::CacheOptions& options = {}) const = 0;
+  /** What each layer keeps, in order. */
+  virtual const std::vector<nn::CacheShape>& cache_shapes() const = 0;
   virtual const ModelFacts& facts() const = 0;
 };
 

@@ -7,26 +7,22 @@
 namespace burin::nn {
 namespace {
 
-mx::array scalar(double value, const mx::array& like) {
-  return mx::array(static_cast<float>(value), like.dtype());
-}
-
 /** x (1 + erf(x / sqrt 2)) / 2. */
 mx::array gelu(const mx::array& x) {
-  const mx::array error = mx::erf(mx::divide(x, scalar(std::numbers::sqrt2, x)));
-  return mx::divide(mx::multiply(x, mx::add(scalar(1.0, x), error)), scalar(2.0, x));
+  const mx::array error = mx::erf(mx::divide(x, scalar_like(std::numbers::sqrt2, x)));
+  return mx::divide(mx::multiply(x, mx::add(scalar_like(1.0, x), error)), scalar_like(2.0, x));
 }
 
 /** x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. */
 mx::array gelu_tanh(const mx::array& x) {
   const double root = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
-  const mx::array cube = mx::multiply(scalar(0.044715, x), mx::multiply(mx::square(x), x));
-  const mx::array inner = mx::tanh(mx::multiply(scalar(root, x), mx::add(x, cube)));
-  return mx::multiply(mx::multiply(scalar(0.5, x), x), mx::add(scalar(1.0, x), inner));
+  const mx::array cube = mx::multiply(scalar_like(0.044715, x), mx::multiply(mx::square(x), x));
+  const mx::array inner = mx::tanh(mx::multiply(scalar_like(root, x), mx::add(x, cube)));
+  return mx::multiply(mx::multiply(scalar_like(0.5, x), x), mx::add(scalar_like(1.0, x), inner));
 }
 
 mx::array softplus(const mx::array& x) {
-  return mx::logaddexp(x, scalar(0.0, x));
+  return mx::logaddexp(x, scalar_like(0.0, x));
 }
 
 }  // namespace
@@ -50,7 +46,7 @@ mx::array ActivationFunction::operator()(const mx::array& x) const {
     case Activation::GeluTanh:
       return gelu_tanh(x);
     case Activation::Relu2:
-      return mx::square(mx::maximum(x, scalar(0.0, x)));
+      return mx::square(mx::maximum(x, scalar_like(0.0, x)));
     case Activation::XieLU:
       break;
   }
@@ -63,7 +59,7 @@ mx::array ActivationFunction::xielu(const mx::array& x) const {
   const mx::array linear = mx::multiply(beta, x);
   const mx::array above = mx::add(mx::multiply(positive, mx::square(x)), linear);
   const mx::array below = mx::multiply(mx::subtract(mx::expm1(mx::minimum(x, eps)), x), negative);
-  return mx::where(mx::greater(x, scalar(0.0, x)), above, mx::add(below, linear));
+  return mx::where(mx::greater(x, scalar_like(0.0, x)), above, mx::add(below, linear));
 }
 
 mx::array ActivationFunction::gated(const mx::array& gate, const mx::array& up) const {

@@ -61,7 +61,6 @@ mx::array Attention::warmed(const mx::array& q, int offset) const {
   if (spec_.temperature_beta == 0.0) {
     return q;
   }
-  const auto scalar = [](double value) { return mx::array(static_cast<float>(value), mx::float32); };
   const mx::array positions = mx::arange(offset, offset + q.shape(-2), 1, mx::float32);
   const mx::array steps = mx::floor(mx::divide(positions, scalar(spec_.temperature_length)));
   const mx::array growth = mx::multiply(scalar(spec_.temperature_beta), mx::log(mx::add(scalar(1.0), steps)));
@@ -73,11 +72,8 @@ mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache
   const int offset = cache.offset();
   const mx::array q = warmed(place(p.q, q_norm_, offset), offset);
   const mx::array k = place(p.k, k_norm_, offset);
-  const auto [keys, values] = cache.update_and_fetch(k, mx::transpose(p.v, {0, 2, 1, 3}));
-  const auto scale = static_cast<float>(spec_.scale);
-  const mx::array mixed = spec_.softcap == 0.0
-                              ? ops::attention(q, keys, values, scale, mask)
-                              : ops::softcap_attention(q, keys, values, scale, static_cast<float>(spec_.softcap), mask);
+  const AttendParams params{.scale = static_cast<float>(spec_.scale), .softcap = static_cast<float>(spec_.softcap)};
+  const mx::array mixed = cache.attend(q, k, mx::transpose(p.v, {0, 2, 1, 3}), params, mask);
   return o_proj_(mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {x.shape(0), x.shape(1), -1}));
 }
 

@@ -31,15 +31,45 @@ mx::array windowed_causal_mask(int count, int offset, int window) {
                          mx::less(queries, mx::add(keys, mx::array(window, mx::int32))));
 }
 
-uint64_t bytes_of(const std::optional<mx::array>& keys, const std::optional<mx::array>& values) {
-  return keys ? keys->nbytes() + values->nbytes() : 0;
-}
-
-std::vector<mx::array> state_of(const std::optional<mx::array>& keys, const std::optional<mx::array>& values) {
-  return keys ? std::vector<mx::array>{*keys, *values} : std::vector<mx::array>{};
+CacheState state_of(std::string_view class_name, const std::optional<mx::array>& keys,
+                    const std::optional<mx::array>& values, std::map<std::string, int> scalars) {
+  CacheState state{.class_name = std::string(class_name), .arrays = {}, .scalars = std::move(scalars)};
+  if (keys) {
+    state.arrays = {{"0", *keys}, {"1", *values}};
+  }
+  return state;
 }
 
 }  // namespace
+
+uint64_t Cache::nbytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [path, array] : state().arrays) {
+    bytes += array.nbytes();
+  }
+  return bytes;
+}
+
+bool trim(CacheList& caches, int count) {
+  if (count == 0) {
+    return true;
+  }
+  const auto can = [count](const auto& cache) { return cache->is_trimmable() && cache->offset() >= count; };
+  if (!std::ranges::all_of(caches, can)) {
+    return false;
+  }
+  for (const auto& cache : caches) {
+    cache->trim(count);
+  }
+  return true;
+}
+
+mx::array FloatCache::attend(const mx::array& q, const mx::array& keys, const mx::array& values,
+                             const AttendParams& params, const ops::Mask& mask) {
+  const auto [k, v] = update_and_fetch(keys, values);
+  return params.softcap == 0.0F ? ops::attention(q, k, v, params.scale, mask)
+                                : ops::softcap_attention(q, k, v, params.scale, params.softcap, mask);
+}
 
 std::pair<mx::array, mx::array> KVCache::update_and_fetch(const mx::array& keys, const mx::array& values) {
   const int count = keys.shape(2);
@@ -71,11 +101,8 @@ int KVCache::trim(int count) {
   return n;
 }
 
-std::vector<mx::array> KVCache::state() const {
-  return state_of(keys_, values_);
-}
-uint64_t KVCache::nbytes() const {
-  return bytes_of(keys_, values_);
+CacheState KVCache::state() const {
+  return state_of("KVCache", keys_, values_, {{"2", offset_}});
 }
 
 mx::array RotatingKVCache::trimmed(const mx::array& v, int trim_size, const mx::array* more) const {
@@ -170,11 +197,8 @@ int RotatingKVCache::trim(int count) {
   return n;
 }
 
-std::vector<mx::array> RotatingKVCache::state() const {
-  return state_of(keys_, values_);
-}
-uint64_t RotatingKVCache::nbytes() const {
-  return bytes_of(keys_, values_);
+CacheState RotatingKVCache::state() const {
+  return state_of("RotatingKVCache", keys_, values_, {{"2", offset_}, {"3", keep_}, {"4", max_size_}, {"5", idx_}});
 }
 
 }  // namespace burin::nn

@@ -2,7 +2,10 @@
 // Source: mlx-lm 0.32.2 models/cache.py.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,37 +13,79 @@
 
 namespace burin::nn {
 
+/** A cache as mlx-lm writes it to a file: its class there, and what its `state` holds, by path within the layer. */
+struct CacheState {
+  std::string class_name;
+  std::map<std::string, mx::array> arrays;
+  std::map<std::string, int> scalars;
+};
+
+/** What a layer of a model keeps for one token: its cache must have these sizes. */
+struct CacheShape {
+  int kv_heads = 0;
+  int head_dim = 0;
+  int window = 0;  // 0: full attention
+};
+
+/** How scores become weights. */
+struct AttendParams {
+  float scale = 1.0F;
+  float softcap = 0.0F;  // 0: none
+};
+
 /** Keys and values of one layer, (B, K, S, Dh) each. */
 class Cache {
  public:
   virtual ~Cache() = default;
-  /** Appends (B, K, L, Dh) and returns all keys and values that the new queries may look at. */
-  virtual std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) = 0;
+  /** Appends (B, K, L, Dh) and lets the queries (B, H, L, Dh) look at all they may see -> (B, H, L, Dh). */
+  virtual mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values,
+                           const AttendParams& params, const ops::Mask& mask) = 0;
   /** Mask for `new_tokens` queries that are about to be appended; `window` 0 means full attention. */
   virtual ops::Mask make_mask(int new_tokens, int window) const = 0;
   /** Tokens seen so far; the position of the next one. */
   virtual int offset() const = 0;
-  virtual bool is_trimmable() const = 0;
+  /** Whether tokens can be taken back, now or after `more` have been appended. */
+  virtual bool is_trimmable(int more = 0) const = 0;
   /** Forgets the newest `count` tokens; returns how many. */
   virtual int trim(int count) = 0;
-  /** Arrays to evaluate after a prefill chunk, so that the graph does not grow. */
-  virtual std::vector<mx::array> state() const = 0;
-  virtual uint64_t nbytes() const = 0;
+  /** Its arrays are to be evaluated after a prefill chunk, so that the graph does not grow. */
+  virtual CacheState state() const = 0;
+  uint64_t nbytes() const;
 };
 
 using CacheList = std::vector<std::unique_ptr<Cache>>;
 
+/** Takes the newest `count` tokens from every layer; false, and nothing changed, where one cannot give them back. */
+bool trim(CacheList& caches, int count);
+
+/**
+ * A cache as it was saved. Throws: Corrupt where sizes, types or counters do not fit each other or `shape`.
+ * Shapes: batch 1.
+ */
+std::unique_ptr<Cache> make_cache(const CacheState& state, const CacheShape& shape);
+
+/** Caches of whole keys and values. */
+class FloatCache : public Cache {
+ public:
+  mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
+                   const ops::Mask& mask) override;
+  /** Appends (B, K, L, Dh) and returns all keys and values that the new queries may look at. */
+  virtual std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) = 0;
+};
+
 /** Grows by 256 tokens at a time. */
-class KVCache : public Cache {
+class KVCache : public FloatCache {
  public:
   static constexpr int kStep = 256;
+  KVCache() = default;
+  KVCache(mx::array keys, mx::array values, int offset)
+      : keys_(std::move(keys)), values_(std::move(values)), offset_(offset) {}
   std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
   ops::Mask make_mask(int new_tokens, int window) const override;
   int offset() const override { return offset_; }
-  bool is_trimmable() const override { return true; }
+  bool is_trimmable(int /*more*/ = 0) const override { return true; }
   int trim(int count) override;
-  std::vector<mx::array> state() const override;
-  uint64_t nbytes() const override;
+  CacheState state() const override;
 
  private:
   std::optional<mx::array> keys_;
@@ -49,16 +94,27 @@ class KVCache : public Cache {
 };
 
 /** Keeps the first `keep` and the newest tokens, `max_size` in all. */
-class RotatingKVCache : public Cache {
+class RotatingKVCache : public FloatCache {
  public:
   explicit RotatingKVCache(int max_size, int keep = 0) : max_size_(max_size), keep_(keep) {}
+  /** Where the next token goes: `idx` in the buffer, `offset` in the text. */
+  struct Place {
+    int offset = 0;
+    int idx = 0;
+  };
+  RotatingKVCache(mx::array keys, mx::array values, Place place, int max_size, int keep)
+      : keys_(std::move(keys)),
+        values_(std::move(values)),
+        max_size_(max_size),
+        keep_(keep),
+        offset_(place.offset),
+        idx_(place.idx) {}
   std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
   ops::Mask make_mask(int new_tokens, int window) const override;
   int offset() const override { return offset_; }
-  bool is_trimmable() const override { return offset_ < max_size_; }
+  bool is_trimmable(int more = 0) const override { return offset_ + more < max_size_; }
   int trim(int count) override;
-  std::vector<mx::array> state() const override;
-  uint64_t nbytes() const override;
+  CacheState state() const override;
 
  private:
   std::pair<mx::array, mx::array> update_concat(const mx::array& keys, const mx::array& values);

@@ -10,7 +10,7 @@ namespace burin::nn {
 namespace {
 
 mx::array scaled(const mx::array& x, double factor) {
-  return factor == 1.0 ? x : mx::multiply(x, mx::array(static_cast<float>(factor), x.dtype()));
+  return factor == 1.0 ? x : mx::multiply(x, scalar_like(factor, x));
 }
 
 mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
@@ -108,20 +108,8 @@ mx::array Decoder::head(const mx::array& hidden) const {
   if (logit_softcap_ == 0.0) {
     return logits;
   }
-  const mx::array cap = mx::array(static_cast<float>(logit_softcap_), logits.dtype());
+  const mx::array cap = scalar_like(logit_softcap_, logits);
   return mx::multiply(mx::tanh(mx::divide(logits, cap)), cap);
-}
-
-CacheList Decoder::make_cache() const {
-  CacheList list;
-  for (const Block& layer : layers_) {
-    if (layer.window() > 0) {
-      list.push_back(std::make_unique<RotatingKVCache>(layer.window()));
-    } else {
-      list.push_back(std::make_unique<KVCache>());
-    }
-  }
-  return list;
 }
 
 }  // namespace burin::nn

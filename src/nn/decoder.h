@@ -39,8 +39,6 @@ class Decoder {
   mx::array hidden(const mx::array& ids, CacheList& cache) const;
   /** Shapes: hidden (.., D) -> logits (.., V). */
   mx::array head(const mx::array& hidden) const;
-  CacheList make_cache() const;
-
  private:
   mx::array embed(const mx::array& ids, int offset) const;
 

@@ -42,7 +42,7 @@ Norm::Norm(Parameters& parameters, const std::string& path, int dims, const Norm
   if (spec.weight) {
     weight_ = parameters.tensor(path + ".weight", {dims});
     if (spec.plus_one) {
-      weight_ = mx::add(mx::array(1.0F, weight_->dtype()), *weight_);
+      weight_ = mx::add(scalar_like(1.0, *weight_), *weight_);
     }
   }
   if (spec.bias) {

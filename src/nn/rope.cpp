@@ -7,10 +7,6 @@
 namespace burin::nn {
 namespace {
 
-mx::array scalar(double value) {
-  return mx::array(static_cast<float>(value), mx::float32);
-}
-
 mx::array as_array(const std::vector<double>& values) {
   const std::vector<float> floats(values.begin(), values.end());
   return mx::array(floats.begin(), {static_cast<int>(floats.size())}, mx::float32);
@@ -76,7 +72,7 @@ double dynamic_theta(const RopeSpec& spec, int length) {
 }
 
 mx::array scale_rotated(const mx::array& x, int dims, double factor) {
-  const mx::array by = mx::array(static_cast<float>(factor), x.dtype());
+  const mx::array by = scalar_like(factor, x);
   if (x.shape(-1) == dims) {
     return mx::multiply(x, by);
   }

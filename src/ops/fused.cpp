@@ -17,7 +17,7 @@ mx::array stock_swiglu(const mx::array& gate, const mx::array& up) {
 }
 
 mx::array stock_gelu_tanh_mul(const mx::array& gate, const mx::array& up) {
-  const auto scalar = [&](double value) { return mx::array(static_cast<float>(value), gate.dtype()); };
+  const auto scalar = [&](double value) { return scalar_like(value, gate); };
   const mx::array cube = mx::multiply(scalar(0.044715), mx::power(gate, scalar(3.0)));
   const mx::array inner = mx::multiply(scalar(std::sqrt(2.0 / std::numbers::pi)), mx::add(gate, cube));
   const mx::array gelu = mx::multiply(mx::multiply(scalar(0.5), gate), mx::add(scalar(1.0), mx::tanh(inner)));

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "ops/array.h"
+#include "ops/quantized.h"
 
 namespace burin::ops {
 
@@ -32,6 +32,10 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v, 
 /** attention() with scores capped to `softcap` * tanh(score / `softcap`) before the mask, as Gemma 2 has it. */
 mx::array softcap_attention(const mx::array& q, const mx::array& k, const mx::array& v, float scale, float softcap,
                             const Mask& mask);
+
+/** attention() with keys and values quantized along their last axis (affine); `softcap` 0: none. */
+mx::array quantized_attention(const mx::array& q, const QuantizedWeight& k, const QuantizedWeight& v, float scale,
+                              float softcap, const Mask& mask);
 
 /** silu(gate) * up. */
 mx::array swiglu(const mx::array& gate, const mx::array& up);

@@ -48,12 +48,45 @@ struct TokenEvent {
 /** Called for every event; return false to cancel. */
 using EventSink = std::function<bool(const TokenEvent&)>;
 
+/** What a sequence may remember. Defaults are mlx-lm's. */
+struct CacheParams {
+  int max_kv_size = 0;  // 0: everything; else the first 4 tokens and the newest, in layers of full attention
+  int kv_bits = 0;      // 0: as computed; else keys and values are quantized, but for those of a sliding window
+  int kv_group_size = 64;
+  int quantized_kv_start = 5000;  // tokens from which on they are
+};
+
+/** A sequence that a model remembers. Its backend makes it; it is of no use once the model is unloaded. */
+class PromptCache {
+ public:
+  virtual ~PromptCache() = default;
+  /** Tokens in it. */
+  virtual int size() const = 0;
+  /** False for a file of mlx-lm's, which does not say of which tokens it was made. */
+  virtual bool knows_its_tokens() const = 0;
+  virtual uint64_t nbytes() const = 0;
+};
+
+/** Who guesses the tokens that the model then checks several at a time; the answer stays the same. */
+enum class DraftMethod { None, Model, PromptLookup };
+
+struct Speculation {
+  DraftMethod method = DraftMethod::None;
+  int num_draft_tokens = 3;
+};
+
 struct GenerateRequest {
   std::vector<int32_t> prompt_ids;
   SamplingParams sampling;
   int max_tokens = 256;  // -1: until the model stops or its context is full
   std::vector<std::string> stop;
+  bool ignore_eos = false;
   int prefill_step_size = 2048;
+  CacheParams cache_params;  // where there is no `cache`
+  /** What it has in common with the prompt is not computed again; it then holds this sequence. A cache that does not
+   * know its tokens is continued by the prompt. */
+  PromptCache* cache = nullptr;
+  Speculation speculation;
   const std::atomic<bool>* cancel = nullptr;  // looked at between any two tokens and prefill chunks
   std::function<void(int done, int total)> on_prefill;
 };
@@ -63,6 +96,9 @@ struct GenerateResult {
   std::string text;
   FinishReason finish_reason = FinishReason::None;
   int prompt_tokens = 0;
+  int cached_tokens = 0;    // of the prompt, not computed again
+  int draft_tokens = 0;     // guessed
+  int accepted_tokens = 0;  // and found right
   double first_token_ms = 0.0;
   double prompt_tokens_per_s = 0.0;
   double predicted_tokens_per_s = 0.0;

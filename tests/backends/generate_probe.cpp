@@ -1,12 +1,14 @@
 // Answers requests given as JSON lines on stdin, through the backend module as the program opens it:
-//   generate_probe MODEL_DIR [exact|fast] [threads]
-// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling parameter}. The first line out holds the
-// facts of the model, each further one an answer or {"error": .., "param": ..}.
+//   generate_probe MODEL_DIR [exact|fast] [threads] [DRAFT_DIR]
+// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling or cache parameter}; "cache" names a prompt
+// cache that is made when first named, or read from the file "load", and written to the file "save" after the answer.
+// The first line out holds the facts of the model, each further one an answer or {"error": .., "param": ..}.
 #include <fmt/core.h>
 
 #include <cmath>
 #include <fstream>
 #include <iostream>
+#include <map>
 
 #include "base/error.h"
 #include "engine/backend.h"
@@ -42,6 +44,39 @@ engine::SamplingParams sampling_of(const Json& line) {
   return p;
 }
 
+engine::CacheParams cache_params_of(const Json& line) {
+  engine::CacheParams p;
+  p.max_kv_size = line.value("max_kv_size", p.max_kv_size);
+  p.kv_bits = line.value("kv_bits", p.kv_bits);
+  p.kv_group_size = line.value("kv_group_size", p.kv_group_size);
+  p.quantized_kv_start = line.value("quantized_kv_start", p.quantized_kv_start);
+  return p;
+}
+
+engine::PromptCache* cache_of(engine::Backend& backend, const Json& line) {
+  static std::map<std::string, std::unique_ptr<engine::PromptCache>> caches;
+  if (!line.contains("cache")) {
+    return nullptr;
+  }
+  auto& cache = caches[line.at("cache").get<std::string>()];
+  if (line.contains("load")) {
+    cache = backend.load_prompt_cache(line.at("load").get<std::string>(), cache_params_of(line));
+  } else if (!cache) {
+    cache = backend.make_prompt_cache(cache_params_of(line));
+  }
+  return cache.get();
+}
+
+engine::Speculation speculation_of(const Json& line) {
+  const std::string method = line.value("speculation", "");
+  engine::Speculation speculation;
+  speculation.method = method == "model"    ? engine::DraftMethod::Model
+                       : method == "lookup" ? engine::DraftMethod::PromptLookup
+                                            : engine::DraftMethod::None;
+  speculation.num_draft_tokens = line.value("num_draft_tokens", speculation.num_draft_tokens);
+  return speculation;
+}
+
 Json answer(engine::Backend& backend, const Json& line) {
   engine::GenerateRequest request{.sampling = sampling_of(line)};
   request.prompt_ids = line.contains("ids") ? line.at("ids").get<std::vector<int32_t>>()
@@ -49,6 +84,10 @@ Json answer(engine::Backend& backend, const Json& line) {
   request.max_tokens = line.value("max_tokens", request.max_tokens);
   request.prefill_step_size = line.value("prefill_step_size", request.prefill_step_size);
   request.stop = line.value("stop", request.stop);
+  request.ignore_eos = line.value("ignore_eos", false);
+  request.cache_params = cache_params_of(line);
+  request.cache = cache_of(backend, line);
+  request.speculation = speculation_of(line);
   std::string joined;
   std::vector<float> logprobs;
   int finished = 0;
@@ -60,6 +99,9 @@ Json answer(engine::Backend& backend, const Json& line) {
     finished += event.finish_reason != engine::FinishReason::None ? 1 : 0;
     return true;
   });
+  if (line.contains("save")) {
+    backend.save_prompt_cache(*request.cache, line.at("save").get<std::string>());
+  }
   return {{"tokens", result.tokens},
           {"text", result.text},
           {"streamed", joined},
@@ -67,6 +109,10 @@ Json answer(engine::Backend& backend, const Json& line) {
           {"logprobs", logprobs},
           {"finish_reason", to_string(result.finish_reason)},
           {"prompt_tokens", result.prompt_tokens},
+          {"cached_tokens", result.cached_tokens},
+          {"cache_size", request.cache == nullptr ? 0 : request.cache->size()},
+          {"draft_tokens", result.draft_tokens},
+          {"accepted_tokens", result.accepted_tokens},
           {"first_token_ms", result.first_token_ms},
           {"prompt_tokens_per_s", result.prompt_tokens_per_s},
           {"predicted_tokens_per_s", result.predicted_tokens_per_s}};
@@ -100,8 +146,10 @@ int run(int argc, char** argv) {
   const std::string precision = argc > 2 ? argv[2] : "exact";
   const auto backend = engine::open_backend_module("mlx").make_backend();
   backend->load({.model_dir = argv[1],
+                 .draft_dir = argc > 4 ? argv[4] : "",
                  .precision = precision == "fast" ? engine::Precision::Fast : engine::Precision::Exact,
-                 .threads = argc > 3 ? std::stoi(argv[3]) : 0});
+                 .threads = argc > 3 ? std::stoi(argv[3]) : 0,
+                 .with_tokenizer = std::filesystem::exists(std::filesystem::path(argv[1]) / "tokenizer.json")});
   std::cout << burin::dump_json(facts_of(*backend)) << std::endl;
   for (std::string text; std::getline(std::cin, text);) {
     Json reply;
@@ -120,7 +168,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::cerr << "usage: generate_probe MODEL_DIR [exact|fast] [threads]\n";
+    std::cerr << "usage: generate_probe MODEL_DIR [exact|fast] [threads] [DRAFT_DIR]\n";
     return 2;
   }
   try {

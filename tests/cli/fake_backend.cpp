@@ -1,6 +1,7 @@
 // A backend module without a model: one token is one byte, id 1 is <s>, and the answer follows from the prompt.
 // "escape" answers with terminal controls, "slow" for ever, "fail" and "crash" not at all; others are echoed.
 // The import of a file that begins with SLOW never ends by itself.
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <span>
@@ -15,6 +16,16 @@ namespace {
 
 using namespace burin;
 using namespace burin::engine;
+
+/** Remembers tokens; its file holds them as text. */
+class FakePromptCache : public PromptCache {
+ public:
+  int size() const override { return static_cast<int>(tokens.size()); }
+  bool knows_its_tokens() const override { return true; }
+  uint64_t nbytes() const override { return tokens.size(); }
+
+  std::vector<int32_t> tokens;
+};
 
 class FakeBackend : public Backend {
  public:
@@ -83,6 +94,12 @@ class FakeBackend : public Backend {
                           .prompt_tokens_per_s = 100,
                           .predicted_tokens_per_s = 10};
     result.finish_reason = FinishReason::Stop;
+    auto* cache = dynamic_cast<FakePromptCache*>(request.cache);
+    if (cache != nullptr) {
+      const auto same = std::ranges::mismatch(cache->tokens, request.prompt_ids).in1;
+      result.cached_tokens = static_cast<int>(same - cache->tokens.begin());
+      cache->tokens = request.prompt_ids;
+    }
     const bool slow = asks("slow");
     for (size_t i = 0; slow || i < text.size(); ++i) {
       if (static_cast<int>(i) == request.max_tokens) {
@@ -100,6 +117,23 @@ class FakeBackend : public Backend {
       std::this_thread::sleep_for(std::chrono::milliseconds(slow ? 20 : 0));
     }
     return result;
+  }
+
+  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams& /*params*/) override {
+    return std::make_unique<FakePromptCache>();
+  }
+  std::unique_ptr<PromptCache> load_prompt_cache(const std::filesystem::path& file,
+                                                 const CacheParams& /*params*/) override {
+    auto cache = std::make_unique<FakePromptCache>();
+    cache->tokens = tokenize(read_file(file, 1 << 20), false);
+    return cache;
+  }
+  void save_prompt_cache(const PromptCache& cache, const std::filesystem::path& file) override {
+    write_file_atomic(file, detokenize(dynamic_cast<const FakePromptCache&>(cache).tokens, false));
+  }
+
+  Measurement measure(const MeasureRequest& request) override {
+    return {.prompt_seconds = request.prompt_tokens / 1000.0, .gen_seconds = request.gen_tokens / 100.0};
   }
 
   Logits logits(const LogitsRequest& request) override {

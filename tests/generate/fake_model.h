@@ -13,19 +13,19 @@ namespace mx = mlx::core;
 /** Counts tokens, holds nothing. */
 class CountingCache : public nn::Cache {
  public:
-  std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override {
+  mx::array attend(const mx::array& q, const mx::array& keys, const mx::array&, const nn::AttendParams&,
+                   const ops::Mask&) override {
     offset_ += keys.shape(2);
-    return {keys, values};
+    return q;
   }
   ops::Mask make_mask(int, int) const override { return {}; }
   int offset() const override { return offset_; }
-  bool is_trimmable() const override { return true; }
+  bool is_trimmable(int = 0) const override { return true; }
   int trim(int count) override {
     offset_ -= count;
     return count;
   }
-  std::vector<mx::array> state() const override { return {mx::array(offset_)}; }
-  uint64_t nbytes() const override { return 0; }
+  nn::CacheState state() const override { return {.class_name = "CountingCache", .arrays = {}, .scalars = {}}; }
 
  private:
   int offset_ = 0;
@@ -42,7 +42,8 @@ class FakeModel : public models::Model {
     mx::eval(held);
     const int length = ids.shape(1);
     calls.push_back(length);
-    cache.at(0)->update_and_fetch(mx::zeros({1, 1, length, 1}), mx::zeros({1, 1, length, 1}));
+    const mx::array tokens = mx::zeros({1, 1, length, 1});
+    cache.at(0)->attend(tokens, tokens, tokens, {}, {});
     std::vector<float> rows(static_cast<size_t>(length) * facts_.vocab_size, 0.0F);
     for (int i = 0; i < length; ++i) {
       rows.at(static_cast<size_t>(i) * facts_.vocab_size + next_(held.data<int32_t>()[i])) = height;
@@ -54,11 +55,12 @@ class FakeModel : public models::Model {
     return mx::reshape(mx::slice(logits(ids, cache), {0, length - 1, 0}, {1, length, facts_.vocab_size}),
                        {1, facts_.vocab_size});
   }
-  nn::CacheList make_cache() const override {
+  nn::CacheList make_cache(const nn::CacheOptions&) const override {
     nn::CacheList cache;
     cache.push_back(std::make_unique<CountingCache>());
     return cache;
   }
+  const std::vector<nn::CacheShape>& cache_shapes() const override { return shapes_; }
   const models::ModelFacts& facts() const override { return facts_; }
 
   models::ModelFacts facts_;
@@ -66,6 +68,7 @@ class FakeModel : public models::Model {
   mutable std::vector<int> calls;
 
  private:
+  std::vector<nn::CacheShape> shapes_{{.kv_heads = 1, .head_dim = 1}};
   std::function<int32_t(int32_t)> next_;
 };
 

@@ -20,7 +20,7 @@ struct Counting {
   std::vector<TokenEvent> events;
 
   text::GenerateResult run() {
-    return generate(model, nullptr, request, [&](const TokenEvent& event) {
+    return generate({.model = model}, request, [&](const TokenEvent& event) {
       events.push_back(event);
       return true;
     });
@@ -91,7 +91,7 @@ TEST(Generate, CancelFlagEndsItBetweenTokens) {
   Counting c;
   std::atomic<bool> cancel{false};
   c.request.cancel = &cancel;
-  const text::GenerateResult result = generate(c.model, nullptr, c.request, [&](const TokenEvent& event) {
+  const text::GenerateResult result = generate({.model = c.model}, c.request, [&](const TokenEvent& event) {
     c.events.push_back(event);
     cancel = true;
     return true;
@@ -117,7 +117,7 @@ TEST(Generate, ASinkThatReturnsFalseIsNotCalledAgain) {
   Counting c;
   int calls = 0;
   const text::GenerateResult result =
-      generate(c.model, nullptr, c.request, [&](const TokenEvent&) { return ++calls < 2; });
+      generate({.model = c.model}, c.request, [&](const TokenEvent&) { return ++calls < 2; });
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(result.tokens, (Ids{4, 5}));
   EXPECT_EQ(result.finish_reason, FinishReason::Cancelled);
@@ -147,7 +147,7 @@ TEST(Generate, IdsAboveTheTokenizersVocabularyGiveNoText) {
   const text::Tokenizer tokenizer = text::Tokenizer::load(folder.add("tokenizer.json", text::small_bpe()).path());
   const int32_t padded = tokenizer.vocab_size() + 3;
   const FakeModel model(padded + 1, [padded](int32_t id) { return id == padded ? 8 : padded; });
-  const text::GenerateResult result = generate(model, &tokenizer, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
+  const text::GenerateResult result = generate({.model = model, .tokenizer = &tokenizer}, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
   EXPECT_EQ(result.tokens, (Ids{padded, 8, padded, 8}));
   EXPECT_EQ(result.text, "ii");
 }

@@ -8,13 +8,12 @@ from pathlib import Path
 FULL = os.environ.get("BURIN_FULL") == "1"
 
 
-def probe(program, model_dir, requests, precision="exact"):
+def probe(program, model_dir, requests, precision="exact", draft=None):
     """(facts of the model, one answer for each request)."""
     binary = Path(os.environ.get("BURIN_PROBE", Path(program).parent / "generate_probe"))
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    done = subprocess.run(
-        [str(binary), str(model_dir), precision], input=lines, capture_output=True, text=True, check=False
-    )
+    command = [str(binary), str(model_dir), precision, *(["0", str(draft)] if draft else [])]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     facts, *answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(requests)

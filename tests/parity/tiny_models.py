@@ -226,10 +226,7 @@ def build(folder: Path, config_name: str, quantization: str, dtype=mx.float32):
         return folder
     model_type, extra = CONFIGS[config_name]
     config = {**BASE, **extra, "model_type": model_type, "eos_token_id": 2}
-    module = importlib.import_module(f"mlx_lm.models.{model_type}")
-    model = module.Model(module.ModelArgs.from_dict(config))
-    model.eval()
-    randomize(model, seed=sum(map(ord, config_name)))
+    model = _random_model(config, seed=sum(map(ord, config_name)))
     model.set_dtype(dtype)
     if QUANTIZATIONS[quantization] is not None:
         model, config = quantize_model(model, config, **QUANTIZATIONS[quantization])
@@ -238,6 +235,21 @@ def build(folder: Path, config_name: str, quantization: str, dtype=mx.float32):
     save_config(dict(config), folder / "config.json")
     (folder / "done").touch()
     return folder
+
+
+def _random_model(config, seed):
+    module = importlib.import_module(f"mlx_lm.models.{config['model_type']}")
+    model = module.Model(module.ModelArgs.from_dict(config))
+    model.eval()
+    randomize(model, seed)
+    return model
+
+
+def build_with_vocabulary(folder: Path, vocab_size: int):
+    """A random llama whose embeddings have rows for `vocab_size` tokens."""
+    config = {**BASE, "model_type": "llama", "vocab_size": vocab_size}
+    save_model(folder, _random_model(config, seed=1))
+    save_config(dict(config), folder / "config.json")
 
 
 def _gpt2(name, value):

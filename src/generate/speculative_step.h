@@ -1,0 +1,46 @@
+// Speculative decoding: the model checks several guessed tokens in one call and keeps those it would have chosen.
+// Every token is chosen from the model's own logits by the request's own sampler, in order, so the answer and its random
+// draws are those of plain decoding; a guess only decides how many tokens one call yields.
+// Source: the token matching of mlx-lm 0.32.2 generate.py, speculative_generate_step.
+#pragma once
+
+#include <deque>
+
+#include "generate/drafter.h"
+#include "generate/generate_step.h"
+
+namespace burin::generate {
+
+class SpeculativeStep : public TokenSource {
+ public:
+  SpeculativeStep(Sequence& sequence, TokenChooser chooser, std::unique_ptr<Drafter> drafter, int num_draft_tokens)
+      : sequence_(sequence),
+        chooser_(std::move(chooser)),
+        drafter_(std::move(drafter)),
+        num_draft_tokens_(num_draft_tokens) {}
+
+  bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) override;
+  Step next(int left) override;
+  void finish() override;
+
+  int draft_tokens() const override { return draft_tokens_; }
+  int accepted_tokens() const override { return accepted_tokens_; }
+
+ private:
+  /** Guesses that can be checked now: none where the sequence could not take a wrong one back. */
+  std::vector<int32_t> drafts(int left);
+  /** One call of the model; fills `ready_`. */
+  void advance(int left);
+
+  Sequence& sequence_;
+  TokenChooser chooser_;
+  std::unique_ptr<Drafter> drafter_;
+  int num_draft_tokens_;
+  std::vector<int32_t> ids_;  // prompt and answer; the last one is not run yet
+  std::deque<Step> ready_;    // chosen, not yet asked for
+  int draft_tokens_ = 0;
+  int accepted_tokens_ = 0;
+  int calls_ = 0;
+};
+
+}  // namespace burin::generate

@@ -1,0 +1,49 @@
+// From logits to a token: processors, log-probabilities, sampler.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "generate/logits_processors.h"
+#include "generate/sampler.h"
+#include "generate/sequence.h"
+
+namespace burin::generate {
+
+struct Step {
+  int32_t id = -1;
+  float logprob = 0.0F;  // of the processed logits, before any filter and temperature
+};
+
+/** A step that may still be computed. */
+struct Pending {
+  mx::array id;       // (1) int32
+  mx::array logprob;  // (1, 1) float32
+
+  /** Throws: Corrupt when the logits are NaN. */
+  Step wait();
+};
+
+/** Draws happen in the order of the calls. */
+class TokenChooser {
+ public:
+  struct Options {
+    Sampler sampler;
+    std::vector<LogitsProcessor> processors;
+    int context_needed = 0;  // newest tokens that the processors look at; 0: all
+  };
+  explicit TokenChooser(Options options) : options_(std::move(options)) {}
+
+  /** All but the last of `ids`, which its step will bring. */
+  void remember_prompt(std::span<const int32_t> ids);
+  /** Tokens (N) that the processors see from now on. */
+  void remember(const mx::array& ids);
+  /** Shapes: logits (1, V). Its computation is queued. */
+  Pending choose(const mx::array& logits) const;
+
+ private:
+  Options options_;
+  std::optional<mx::array> context_;
+};
+
+}  // namespace burin::generate
