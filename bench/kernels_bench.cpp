@@ -115,6 +115,17 @@ void fork_and_join(benchmark::State& state) {
 }
 
 BENCHMARK(quantized)->Name("decode")->Apply([](auto* b) { shapes(b, 1); });
+/** A few rows at a time: batches, and guesses that are checked. */
+void few_rows(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"N", "K", "bits", "group", "M", "threads", "fast"})->UseRealTime();
+  for (const int fast : {0, 1}) {
+    for (const int m : {2, 4, 6, 8, 16, 32}) {
+      b->Args({1536, 576, 4, 32, m, 1, fast});
+    }
+  }
+}
+
+BENCHMARK(quantized)->Name("few")->Apply(few_rows);
 BENCHMARK(quantized)->Name("prefill")->Apply([](auto* b) { shapes(b, 128); });
 BENCHMARK(read_memory)->ArgName("threads")->Arg(1)->Arg(2)->UseRealTime();
 BENCHMARK(fork_and_join)->ArgName("threads")->Arg(2)->UseRealTime();

@@ -14,7 +14,9 @@ std::string naming_the_culprit(ErrorCode code, std::string_view where, std::stri
 }
 
 std::string with_where(std::string_view where, std::string_view message) {
-  return "[" + std::string(where) + "] " + std::string(message);
+  std::string text = "[";
+  text.append(where).append("] ").append(message);
+  return text;
 }
 
 }  // namespace

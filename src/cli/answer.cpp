@@ -69,8 +69,12 @@ engine::GenerateResult answer(Context& context, engine::Backend& backend, engine
 }
 
 std::string speed_line(const engine::GenerateResult& result) {
-  return fmt::format("{} prompt tokens, {:.1f} tokens/s; {} tokens, {:.1f} tokens/s", result.prompt_tokens,
-                     result.prompt_tokens_per_s, result.tokens.size(), result.predicted_tokens_per_s);
+  const std::string cached = result.cached_tokens == 0 ? "" : fmt::format(" ({} remembered)", result.cached_tokens);
+  const std::string guessed =
+      result.draft_tokens == 0 ? ""
+                               : fmt::format(" ({} of {} guesses right)", result.accepted_tokens, result.draft_tokens);
+  return fmt::format("{} prompt tokens{}, {:.1f} tokens/s; {} tokens{}, {:.1f} tokens/s", result.prompt_tokens, cached,
+                     result.prompt_tokens_per_s, result.tokens.size(), guessed, result.predicted_tokens_per_s);
 }
 
 }  // namespace burin::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/answer.h"
+#include "cli/cache_options.h"
 #include "cli/chat_session.h"
 #include "cli/line_editor.h"
 #include "cli/signals.h"
@@ -53,15 +54,21 @@ bool read_message(LineEditor& editor, std::string& message) {
   }
 }
 
-}  // namespace
+/** The memory of the whole conversation: a turn runs only what is new in it. */
+std::unique_ptr<engine::PromptCache> make_memory(const Context& context, engine::Backend& backend,
+                                                 const engine::CacheParams& params) {
+  std::unique_ptr<engine::PromptCache> cache = open_prompt_cache(context, backend);
+  if (cache != nullptr && !cache->knows_its_tokens()) {
+    throw Error(ErrorCode::Unsupported, "chat", "the prompt cache does not say which text it was made of")
+        .hint("a file of mlx-lm's can be continued with a prompt only: burin run MODEL PROMPT --prompt-cache FILE");
+  }
+  return cache != nullptr ? std::move(cache) : backend.make_prompt_cache(params);
+}
 
-void chat(Context& context, engine::Backend& backend, const std::string& model, const engine::GenerateRequest& request,
-          Templating templating, const std::string& system) {
+void talk(Context& context, engine::Backend& backend, ChatSession& session, const engine::GenerateRequest& request,
+          Templating templating) {
   const std::filesystem::path& state_dir = context.environment.state_dir;
-  const IgnoreInterrupts between_answers;
   LineEditor editor(state_dir.empty() ? state_dir : state_dir / "chat_history");
-  ChatSession session(model, system);
-  context.output.note(model + "; /help lists the commands, /bye or Ctrl-D leaves");
   std::string message;
   while (read_message(editor, message)) {
     if (message.find_first_not_of(" \t\n") == std::string::npos) {
@@ -78,6 +85,19 @@ void chat(Context& context, engine::Backend& backend, const std::string& model, 
     }
   }
   context.output.print("\n");
+}
+
+}  // namespace
+
+void chat(Context& context, engine::Backend& backend, const std::string& model, engine::GenerateRequest request,
+          Templating templating) {
+  const IgnoreInterrupts between_answers;
+  const auto memory = make_memory(context, backend, request.cache_params);
+  request.cache = memory.get();
+  ChatSession session(model, context.arguments.text("--system"));
+  context.output.note(model + "; /help lists the commands, /bye or Ctrl-D leaves");
+  talk(context, backend, session, request, templating);
+  keep_prompt_cache(context, backend, *memory);
 }
 
 }  // namespace burin::cli

@@ -28,6 +28,9 @@ std::unique_ptr<engine::Backend> load_model(Context& context, const hub::Resolve
   engine::LoadOptions options = load_options_from(context.arguments);
   options.model_dir = model.dir;
   options.with_tokenizer = with_tokenizer;
+  if (context.arguments.has("--draft")) {
+    options.draft_dir = hub::resolve_model(context.arguments.text("--draft"), context.environment.paths).dir;
+  }
   options.on_progress = [&](double fraction) {
     context.output.progress(fmt::format("loading {} {:3.0f}%", model.name, 100 * fraction));
   };

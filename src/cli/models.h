@@ -18,7 +18,7 @@ constexpr Positional kModelPositional{
 /** The MODEL argument, resolved. */
 hub::ResolvedModel model_of(const Context& context);
 
-/** A loaded model; shows a progress line on a terminal. Takes --precision and --threads from the arguments. */
+/** A loaded model; shows a progress line on a terminal. Takes --precision, --threads and --draft from the arguments. */
 std::unique_ptr<engine::Backend> load_model(Context& context, const hub::ResolvedModel& model, bool with_tokenizer);
 
 /** "1,2,3" with optional blanks and line ends. Throws: InvalidArgument, naming `what` and the word that is no id. */

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/answer.h"
+#include "cli/cache_options.h"
 #include "cli/chat.h"
 #include "cli/models.h"
 #include "cli/sampling_options.h"
@@ -34,6 +35,34 @@ std::vector<int32_t> encode(const Context& context, engine::Backend& backend, co
   return encode_chat(backend, messages);
 }
 
+/** What follows a cache of mlx-lm's, which holds the template up to the question: from the question on. */
+std::vector<int32_t> encode_continuation(const Context& context, engine::Backend& backend, const std::string& prompt) {
+  if (!uses_template(context, backend)) {
+    return backend.tokenize(prompt, false);
+  }
+  const auto render = [&](const std::string& content) {
+    const Json messages = Json::array({{{"role", "user"}, {"content", content}}});
+    return backend.apply_chat_template(messages, nullptr, Json::object(), true);
+  };
+  constexpr std::string_view kMark = "<query>";
+  const size_t begin = render(std::string(kMark)).find(kMark);
+  const std::string text = render(prompt);
+  return backend.tokenize(begin < text.size() ? std::string_view(text).substr(begin) : prompt, false);
+}
+
+Json usage_of(const engine::GenerateResult& result) {
+  Json usage{{"prompt_tokens", result.prompt_tokens}, {"completion_tokens", result.tokens.size()}};
+  if (result.cached_tokens > 0) {
+    usage["prompt_tokens_details"] = {{"cached_tokens", result.cached_tokens}};
+  }
+  if (result.draft_tokens > 0) {
+    usage["completion_tokens_details"] = {
+        {"accepted_prediction_tokens", result.accepted_tokens},
+        {"rejected_prediction_tokens", result.draft_tokens - result.accepted_tokens}};
+  }
+  return usage;
+}
+
 Json data_of(const std::string& model, const std::string& prompt, const engine::GenerateResult& result,
              double load_ms) {
   return {{"model", model},
@@ -41,7 +70,7 @@ Json data_of(const std::string& model, const std::string& prompt, const engine::
           {"response", result.text},
           {"tokens", result.tokens},
           {"finish_reason", to_string(result.finish_reason)},
-          {"usage", {{"prompt_tokens", result.prompt_tokens}, {"completion_tokens", result.tokens.size()}}},
+          {"usage", usage_of(result)},
           {"timings",
            {{"load_ms", load_ms},
             {"first_token_ms", result.first_token_ms},
@@ -57,21 +86,26 @@ void print_facts(Context& context, const std::string& model, const engine::Model
 
 Json run_chat(Context& context, const std::string& model, const engine::GenerateRequest& request,
               engine::Backend& backend) {
-  chat(context, backend, model, request, uses_template(context, backend) ? Templating::On : Templating::Off,
-       context.arguments.text("--system"));
+  chat(context, backend, model, request, uses_template(context, backend) ? Templating::On : Templating::Off);
   return nullptr;
 }
 
 Json run_once(Context& context, const std::string& model, const std::string& prompt, engine::GenerateRequest request,
               engine::Backend& backend) {
   Output& output = context.output;
-  request.prompt_ids = encode(context, backend, prompt);
+  const auto cache = open_prompt_cache(context, backend);
+  const bool continues = cache != nullptr && !cache->knows_its_tokens();
+  request.prompt_ids = continues ? encode_continuation(context, backend, prompt) : encode(context, backend, prompt);
+  request.cache = cache.get();
   const bool stream = !output.is_json() && !context.arguments.has("--no-stream");
   const engine::GenerateResult result =
       answer(context, backend, std::move(request), stream ? Streaming::On : Streaming::Off);
   if (!output.is_json()) {
     output.print_answer((stream ? "" : result.text) + (result.text.ends_with('\n') ? "" : "\n"));
     output.note(speed_line(result));
+  }
+  if (cache != nullptr) {
+    keep_prompt_cache(context, backend, *cache);
   }
   if (result.finish_reason == engine::FinishReason::Cancelled) {
     throw Error(ErrorCode::Cancelled, "run", "interrupted");
@@ -87,7 +121,9 @@ Json run(Context& context) {
     throw Error(ErrorCode::InvalidArgument, "run", "there is no prompt").hint("give one, or - to read it from stdin");
   }
   const hub::ResolvedModel model = model_of(context);
-  const engine::GenerateRequest request = request_from(context.arguments);
+  engine::GenerateRequest request = request_from(context.arguments);
+  request.cache_params = cache_params_from(context.arguments);
+  request.speculation = speculation_from(context.arguments);
   const std::string prompt = prompt_of(context);
   const auto backend = load_model(context, model, true);
   if (!context.output.is_json() && context.arguments.has("--verbose")) {
@@ -113,11 +149,14 @@ extern const Command run_command{
                                    {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
                                    {.name = "--no-stream", .help = "print the answer when it is complete"},
                                    {.name = "--verbose", .help = "say on stderr what was loaded"}} +
-               sampling_options() + execution_options(),
+               sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
+               execution_options(),
     .examples = {{.line = "burin run starter", .what = "a chat"},
                  {.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
                  {.line = "git diff | burin run qwen3 - --system \"Write a commit message.\"",
                   .what = "the prompt from a pipe"},
+                 {.line = "burin run starter - --prompt-cache notes.safetensors < notes.txt",
+                  .what = "the next question about the same text is answered at once"},
                  {.line = "burin run starter \"A haiku\" --temperature 0.8 --seed 7 --max-tokens 60",
                   .what = "a draw that can be repeated"}},
     .run = run,

@@ -11,7 +11,7 @@ bool SpeculativeStep::prefill(std::span<const int32_t> prompt_ids, const Prefill
 }
 
 std::vector<int32_t> SpeculativeStep::drafts(int left) {
-  const int count = std::min(num_draft_tokens_, left - 1);
+  const int count = std::min(count_, left - 1);
   if (count <= 0 || !sequence_.is_trimmable(count + 1)) {
     return {};
   }
@@ -39,6 +39,9 @@ void SpeculativeStep::advance(int left) {
     ++right;
   }
   sequence_.trim(static_cast<int>(guesses.size() - right));
+  if (!guesses.empty()) {
+    count_ = right == guesses.size() ? std::min(most_, count_ + 2) : std::max(1, count_ - 1);
+  }
   draft_tokens_ += static_cast<int>(guesses.size());
   accepted_tokens_ += static_cast<int>(right);
   clear_cache_at(calls_++);

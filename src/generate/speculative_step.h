@@ -17,7 +17,8 @@ class SpeculativeStep : public TokenSource {
       : sequence_(sequence),
         chooser_(std::move(chooser)),
         drafter_(std::move(drafter)),
-        num_draft_tokens_(num_draft_tokens) {}
+        most_(num_draft_tokens),
+        count_(num_draft_tokens) {}
 
   bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) override;
   Step next(int left) override;
@@ -35,7 +36,8 @@ class SpeculativeStep : public TokenSource {
   Sequence& sequence_;
   TokenChooser chooser_;
   std::unique_ptr<Drafter> drafter_;
-  int num_draft_tokens_;
+  int most_;
+  int count_;  // tokens to guess next: more after right guesses, fewer after wrong ones
   std::vector<int32_t> ids_;  // prompt and answer; the last one is not run yet
   std::deque<Step> ready_;    // chosen, not yet asked for
   int draft_tokens_ = 0;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kGrainBytes = 8 << 10;  // codes that are worth handing to another thread
 constexpr int64_t kPanelColumns = 1024;   // 64 KB panels stay in L2
-constexpr int64_t kMinPanelRowsOfX = 6;
+constexpr int64_t kMinPanelRowsOfX = 32;  // below, dequantizing costs more than it saves
 
 const QMatmulTable& table() {
 #if defined(BURIN_KERNELS_AVX2)

@@ -72,7 +72,7 @@ enum class DraftMethod { None, Model, PromptLookup };
 
 struct Speculation {
   DraftMethod method = DraftMethod::None;
-  int num_draft_tokens = 3;
+  int num_draft_tokens = 3;  // at most; fewer while guesses are wrong
 };
 
 struct GenerateRequest {

@@ -137,8 +137,9 @@ class FakeBackend : public Backend {
   }
 
   Logits logits(const LogitsRequest& request) override {
-    Logits logits{.rows = static_cast<int>(request.tokens.size()), .vocab_size = 4};
-    logits.values.assign(static_cast<size_t>(logits.rows) * 4, static_cast<float>(request.chunk));
+    const int vocab_size = std::max(4, 1 + *std::ranges::max_element(request.tokens));
+    Logits logits{.rows = static_cast<int>(request.tokens.size()), .vocab_size = vocab_size};
+    logits.values.assign(static_cast<size_t>(logits.rows) * vocab_size, static_cast<float>(request.chunk));
     return logits;
   }
 

@@ -13,12 +13,14 @@ import pytest
 
 # One call of every command that succeeds, and one that does not.
 CALLS = {
+    "bench": (["tiny", "--repetitions", "2"], ["tiny", "--prompt-tokens", "0", "--gen-tokens", "0"]),
     "detokenize": (["tiny", "2,3"], ["tiny", "x"]),
     "help": (["run"], ["nothing"]),
     "import": (["a.gguf", "--name", "made"], ["a.gguf", "--name", ".."]),
     "info": ([], ["extra"]),
     "list": ([], ["a", "b"]),
     "logits": (["tiny", "--tokens", "1", "--out", "l.safetensors"], ["tiny"]),
+    "perplexity": (["tiny", "--text", "m.json"], ["tiny", "--text", "none.json"]),
     "run": (["tiny", "hi"], ["tiny", "fail"]),
     "show": (["tiny", "--files", "--config"], ["nothing"]),
     "template": (["tiny", "--messages", "m.json"], ["tiny", "--messages", "none.json"]),
