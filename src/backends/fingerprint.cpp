@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "models/weights.h"
 
 namespace burin::backends {
 namespace {
@@ -46,16 +47,9 @@ void add_file(Hash& hash, const fs::path& path) {
 }  // namespace
 
 std::string model_fingerprint(const fs::path& model_dir) {
-  std::vector<fs::path> files{model_dir / "config.json"};
-  for (const fs::directory_entry& entry : fs::directory_iterator(model_dir)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("model") && name.ends_with(".safetensors")) {
-      files.push_back(entry.path());
-    }
-  }
-  std::ranges::sort(files);
   Hash hash;
-  for (const fs::path& file : files) {
+  add_file(hash, model_dir / "config.json");
+  for (const fs::path& file : models::weight_files(model_dir)) {
     add_file(hash, file);
   }
   return fmt::format("{:016x}", hash.value());

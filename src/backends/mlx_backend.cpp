@@ -26,8 +26,10 @@ namespace fs = std::filesystem;
 class MlxBackend : public engine::Backend {
  public:
   void load(const engine::LoadOptions& options) override {
-    unload();
-    name_ = (options.model_dir / "").parent_path().filename().string();
+    at_border("load", "", [&] {
+      unload();
+      name_ = (options.model_dir / "").parent_path().filename().string();
+    });
     at_border("load", name_, [&] {
       const auto start = std::chrono::steady_clock::now();
       ops::configure_cpu();

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -50,6 +52,22 @@ void sync_directory(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), &::closedir);
+  if (open == nullptr) {
+    throw system_error(errno, "cannot list", folder.filename().string());
+  }
+  std::vector<std::filesystem::path> entries;
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") {
+      entries.push_back(folder / name);
+    }
+  }
+  std::ranges::sort(entries);
+  return entries;
+}
 
 InputFile::InputFile(const std::filesystem::path& path) : name_(path.filename().string()) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace burin {
 
@@ -37,6 +38,12 @@ class InputFile {
 
 /** The whole file. Throws: NotFound, Permission, Corrupt when it has more than `max_bytes`. */
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes);
+
+/**
+ * The paths of all entries of a folder, sorted. Unlike std::filesystem's iterators it survives a failed allocation.
+ * Throws: NotFound, Permission.
+ */
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 
 /** Replaces `path` by `content` in one step (temporary file beside it, fsync, rename). Throws: Permission,
  * ResourceExhausted. */

@@ -77,22 +77,6 @@ void check_index(const fs::path& model_dir, const std::vector<fs::path>& present
   }
 }
 
-std::vector<fs::path> weight_files(const fs::path& model_dir) {
-  std::vector<fs::path> files;
-  for (const auto& item : fs::directory_iterator(model_dir)) {
-    const std::string name = item.path().filename().string();
-    if (name.starts_with("model") && name.ends_with(".safetensors")) {
-      files.push_back(item.path());
-    }
-  }
-  std::ranges::sort(files);
-  if (files.empty()) {
-    throw Error(ErrorCode::NotFound, "weights", "no model*.safetensors in " + model_dir.filename().string())
-        .hint("burin runs MLX-format folders; GGUF files are brought in with `burin import`");
-  }
-  return files;
-}
-
 /** Whole huge pages inside a large buffer: far fewer page faults while it fills. */
 void advise_huge_pages(std::byte* data, uint64_t nbytes) {
   const auto address = reinterpret_cast<uintptr_t>(data);
@@ -122,6 +106,19 @@ void widen_float16(const uint16_t* from, float* to, size_t count) {
 }
 
 }  // namespace
+
+std::vector<fs::path> weight_files(const fs::path& model_dir) {
+  std::vector<fs::path> files = entries_of(model_dir);
+  std::erase_if(files, [](const fs::path& path) {
+    const std::string name = path.filename().string();
+    return !name.starts_with("model") || !name.ends_with(".safetensors");
+  });
+  if (files.empty()) {
+    throw Error(ErrorCode::NotFound, "weights", "no model*.safetensors in " + model_dir.filename().string())
+        .hint("burin runs MLX-format folders; GGUF files are brought in with `burin import`");
+  }
+  return files;
+}
 
 WeightFiles::WeightFiles(const fs::path& model_dir) {
   const std::vector<fs::path> files = weight_files(model_dir);

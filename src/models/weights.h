@@ -16,6 +16,9 @@
 
 namespace burin::models {
 
+/** The `model*.safetensors` of a folder, sorted. Throws: NotFound without any. */
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& model_dir);
+
 /**
  * All `model*.safetensors` of a folder as one set of tensors.
  * Throws: NotFound without any; Corrupt for bad headers, a name in two files, or a shard that the index names and
