@@ -44,7 +44,7 @@ if(NOT BURIN_WITH_MLX)
 endif()
 
 add_library(burin_options INTERFACE)
-target_include_directories(burin_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_include_directories(burin_options INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
 target_compile_options(
   burin_options
   INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers $<$<BOOL:${BURIN_DEVELOPER_MODE}>:-Werror>

@@ -1,4 +1,4 @@
-// Symbol visibility: everything is hidden except what carries BURIN_API.
+// BURIN_API, for the layers.
 #pragma once
 
-#define BURIN_API __attribute__((visibility("default")))
+#include "burin/export.h"
