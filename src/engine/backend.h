@@ -136,10 +136,14 @@ struct BackendModule {
 };
 
 /**
- * Opens the module `name` ("mlx"), once for the process; looks beside the program, then in ../lib/burin.
+ * Opens the module `name` ("mlx"), once for the process. Looks beside the program or shared library this code is in, in
+ * burin/ there, then in ../lib/burin.
  * Throws: Unsupported, with how to add it, when it is not built or cannot be opened.
  */
 const BackendModule& open_backend_module(std::string_view name);
+
+/** The same with one folder to look in. */
+const BackendModule& open_backend_module_in(const std::filesystem::path& folder, std::string_view name);
 
 /** The symbol every module exports, with C linkage; `abi` must equal kBackendAbi. Null when it does not. */
 constexpr int kBackendAbi = 2;
