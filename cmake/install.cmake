@@ -1,5 +1,25 @@
-# `cmake --install DIR --prefix X` makes a tree that stands alone: the program, its module, and MLX with the libraries
-# its wheel brings, in the wheel's own arrangement, which libmlx's search path expects. OpenBLAS stays the system's.
+# `cmake --install DIR --prefix X` makes a tree that stands alone: the program, the shared library with its headers and
+# its package for find_package(burin) and pkg-config, the module of both, and MLX with the libraries its wheel brings, in
+# the wheel's own arrangement, which libmlx's search path expects. OpenBLAS stays the system's. The tree can be moved.
+if(TARGET burin_shared)
+  include(CMakePackageConfigHelpers)
+  set(burin_package "lib/cmake/burin")
+  install(TARGETS burin_shared EXPORT burin-targets LIBRARY DESTINATION lib)
+  install(EXPORT burin-targets NAMESPACE burin:: DESTINATION "${burin_package}")
+  install(
+    DIRECTORY "${PROJECT_SOURCE_DIR}/include/burin"
+    DESTINATION include
+    FILES_MATCHING
+    PATTERN "*.h"
+  )
+  # The library needs no other package, so its targets file is the whole configuration.
+  set(burin_config "${CMAKE_BINARY_DIR}/burin-config.cmake")
+  file(WRITE "${burin_config}" "include(\"\${CMAKE_CURRENT_LIST_DIR}/burin-targets.cmake\")\n")
+  write_basic_package_version_file("${CMAKE_BINARY_DIR}/burin-config-version.cmake" COMPATIBILITY SameMinorVersion)
+  install(FILES "${burin_config}" "${CMAKE_BINARY_DIR}/burin-config-version.cmake" DESTINATION "${burin_package}")
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/burin.pc.in" "${CMAKE_BINARY_DIR}/burin.pc" @ONLY)
+  install(FILES "${CMAKE_BINARY_DIR}/burin.pc" DESTINATION lib/pkgconfig)
+endif()
 if(NOT BURIN_WITH_MLX)
   return()
 endif()

@@ -104,6 +104,7 @@ void ModelRunner::load(LoadOptions options, const Progress& on_progress) {
   load_on_thread(options, std::nullopt, on_progress, &loaded);
   loaded.options = std::move(options);
   const std::scoped_lock lock(mutex_);
+  publish(loaded);
   last_ = std::move(loaded);
   breaker_.on_success();
   health_.on_load(now());
@@ -134,15 +135,8 @@ void ModelRunner::load_on_thread(const LoadOptions& options, std::optional<TimeP
       backend_->load(observed);
       loaded->first_step = first_step(*backend_);
       require_numbers(loaded->first_step);
-      check();
-      const std::scoped_lock lock(mutex_);
-      facts_ = backend_->facts();
-      metrics_.model_load_ms = ms(now() - began);
-      metrics_.weight_bytes = facts_->weight_bytes;
+      loaded->facts = backend_->facts();
     });
-    if (failure) {
-      free_on_thread();
-    }
     relay.end();
   });
   while (const std::optional<double> fraction = relay.next()) {
@@ -150,10 +144,20 @@ void ModelRunner::load_on_thread(const LoadOptions& options, std::optional<TimeP
       cancel_load_ = true;
     }
   }
+  if (!failure) {
+    failure = failure_of(check);  // a callback may have cancelled after the last step
+  }
   if (failure) {
+    thread_.run([this] { free_on_thread(); });
     throw Error(*failure);
   }
-  loaded->took = std::chrono::duration_cast<milliseconds>(now() - began);
+  loaded->took = now() - began;
+}
+
+void ModelRunner::publish(const Loaded& loaded) {
+  facts_ = loaded.facts;
+  metrics_.model_load_ms = ms(loaded.took);
+  metrics_.weight_bytes = loaded.facts.weight_bytes;
 }
 
 void ModelRunner::free_on_thread() {
@@ -338,7 +342,7 @@ void ModelRunner::attempt_recovery() {
   }
   Loaded after;
   const std::unique_ptr<Error> failure = failure_of([&] {
-    const milliseconds limit = std::max(3 * before.took, milliseconds(2000));
+    const auto limit = std::max<TimePoint::duration>(3 * before.took, milliseconds(2000));
     load_on_thread(before.options, now() + limit, nullptr, &after);
     require_same(before.first_step, after.first_step);
   });
@@ -349,10 +353,10 @@ void ModelRunner::attempt_recovery() {
   ++metrics_.recoveries;
   health_.on_recovery_end(failure ? std::optional<Error>(*failure) : std::nullopt, now());
   if (failure) {
-    facts_.reset();
     breaker_.on_failure(now());
     throw Error(*failure);
   }
+  publish(after);
   breaker_.on_success();
 }
 

@@ -97,11 +97,13 @@ class ModelRunner {
   struct Loaded {
     LoadOptions options;
     std::vector<float> first_step;  // empty: the backend gives no logits
-    std::chrono::milliseconds took{0};
+    ModelFacts facts;
+    TimePoint::duration took{0};
   };
 
   void load_on_thread(const LoadOptions& options, std::optional<TimePoint> deadline, const Progress& on_progress,
                       Loaded* loaded);
+  void publish(const Loaded& loaded);
   void free_on_thread();
   void run(Generation& generation, const Prompt& prompt, GenerateRequest request);
   void settle(Generation* generation, const GenerateResult* result, const Error* failure, TimePoint began);
