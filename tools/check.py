@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/check"
-TOPS = ("src", "include", "tests", "fuzz", "bench")
+TOPS = ("src", "include", "examples", "tests", "fuzz", "bench")
 
 
 def run(command, **options):
@@ -39,7 +39,7 @@ def python_tool(name, *arguments):
 
 
 def check_format():
-    files = [name for name in tracked(".h", ".cpp") if name.split("/")[0] in TOPS]
+    files = [name for name in tracked(".h", ".cpp", ".c") if name.split("/")[0] in TOPS]
     return run(["clang-format-19", "--dry-run", "-Werror", *files]) if files else (True, "")
 
 
@@ -106,6 +106,7 @@ def main():
         "layers": lambda: run([sys.executable, "tools/check_layers.py"]),
         "layer graph": lambda: run([sys.executable, "tools/draw_layers.py", "--check"]),
         "sizes": lambda: run([sys.executable, "tools/sizes.py"]),
+        "public docs": lambda: run(["doxygen", "docs/Doxyfile"]),
     }
     if not options.quick:
         parts["headers alone"] = lambda: check_headers(options.jobs, names)

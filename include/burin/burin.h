@@ -1,12 +1,13 @@
-// The C interface of burin (C11), which every other language binding stands on. Conventions:
-// - Functions that can fail return a burin_status and, where `error` is not NULL, put a new burin_error there on
-//   failure (burin_error_free), NULL otherwise. No C++ exception leaves the library.
-// - Every struct begins with its size: use burin_*_init, or set `size` to sizeof the struct. Fields are only ever
-//   added at the end, so programs and libraries of different versions of one ABI work together.
-// - Text is UTF-8 and ends with a zero byte. Text that a function returns belongs to the caller: burin_string_free.
-// - Callbacks run on the thread of the function that was called, and may call the library.
-// - Every function may be called from any thread; one generation is read by one thread at a time. A child process made
-//   by fork without exec must not use the library.
+/// @file
+/// The C interface of burin (C11), which every other language binding stands on. Conventions:
+/// - Functions that can fail return a burin_status and, where `error` is not NULL, put a new burin_error there on
+///   failure (burin_error_free), NULL otherwise. No C++ exception leaves the library.
+/// - Every struct begins with its size: use burin_*_init, or set `size` to sizeof the struct. Fields are only ever
+///   added at the end, so programs and libraries of different versions of one ABI work together.
+/// - Text is UTF-8 and ends with a zero byte. Text that a function returns belongs to the caller: burin_string_free.
+/// - Callbacks run on the thread of the function that was called, and may call the library.
+/// - Every function may be called from any thread; one generation is read by one thread at a time. A child process made
+///   by fork without exec must not use the library.
 #pragma once
 
 #include <stddef.h>
@@ -79,7 +80,7 @@ typedef struct burin_environment {
   size_t size;             /**< sizeof(burin_environment) */
   const char* home;        /**< what `~` stands for */
   const char* model_home;  /**< burin's own models: BURIN_MODELS */
-  const char* hub_cache;   /**< the Hugging Face cache: HF_HUB_CACHE, HF_HOME/hub, .. */
+  const char* hub_cache;   /**< the Hugging Face cache: HF_HUB_CACHE, HF_HOME/hub or the default place */
   const char* backend_dir; /**< the folder of libburin_mlx.so */
 } burin_environment;
 
@@ -138,7 +139,7 @@ enum {
 /** What to load and how. */
 typedef struct burin_load_options {
   size_t size;       /**< sizeof(burin_load_options) */
-  const char* model; /**< a name, part of a name, NAME@REVISION, or a path that begins with / ./ ../ or ~ */
+  const char* model; /**< a name, part of a name, NAME\@REVISION, or a path that begins with / ./ ../ or ~ */
   int32_t precision; /**< BURIN_PRECISION_EXACT */
   int32_t threads;   /**< 0: as many as the process may use */
 } burin_load_options;
@@ -205,7 +206,7 @@ BURIN_API void burin_generate_params_init(burin_generate_params* params, size_t 
 /** One turn of a conversation. */
 typedef struct burin_message {
   size_t size;         /**< sizeof(burin_message), the same in all of a list */
-  const char* role;    /**< "system", "user", "assistant", .. */
+  const char* role;    /**< "system", "user", "assistant", or what the template knows */
   const char* content; /**< what was said */
 } burin_message;
 
@@ -342,7 +343,7 @@ enum {
 /** How the engine is. A caller's mistake or a cancel does not count against it. */
 typedef struct burin_health {
   size_t size;            /**< sizeof(burin_health) */
-  int32_t state;          /**< BURIN_HEALTHY, .. */
+  int32_t state;          /**< BURIN_HEALTHY to BURIN_RECOVERING */
   int32_t recent_errors;  /**< engine errors in the last minute */
   int64_t since_ms;       /**< how long the state has held */
   burin_status last_code; /**< of the newest engine error; BURIN_OK: none since the last load */

@@ -1,5 +1,6 @@
-// The C++ interface of burin: load a model, get answers, from any thread. Complete in these headers on top of the C
-// interface, so that it works with any C++20 compiler and standard library.
+/// @file
+/// The C++ interface of burin: load a model, get answers, from any thread. Complete in these headers on top of the C
+/// interface, so that it works with any C++20 compiler and standard library.
 #pragma once
 
 #include <cstddef>
@@ -233,7 +234,8 @@ class Engine {
 
   /** The text that a conversation becomes in the model's chat template. Throws: Unsupported without one. */
   std::string render_chat(const Chat& chat) {
-    const detail::Request request(chat, {}, 1);
+    const Prompt prompt(chat);
+    const detail::Request request(prompt, {}, 1);
     char* raw = nullptr;
     detail::checked(
         [&](burin_error** error) { return burin_engine_render_chat(handle_.get(), request.get(), &raw, error); });

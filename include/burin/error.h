@@ -1,5 +1,6 @@
-// The one error type of burin: a closed list of codes, a message, a hint and facts. Complete in this header, so that
-// a program and the library agree on it without a symbol between them; inside burin it is thrown by every layer.
+/// @file
+/// The one error type of burin: a closed list of codes, a message, a hint and facts. Complete in this header, so that
+/// a program and the library agree on it without a symbol between them; inside burin it is thrown by every layer.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// Symbol visibility: everything is hidden except what carries BURIN_API. C and C++.
+/// @file
+/// Symbol visibility: everything is hidden except what carries BURIN_API. C and C++.
 #pragma once
 
 /** Marks what the shared library exports. */

@@ -1,4 +1,5 @@
-// Which models are on this machine, by the names that Engine::load takes.
+/// @file
+/// Which models are on this machine, by the names that Engine::load takes.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// What goes into an Engine and comes out of it: plain values, of the standard library's types only.
+/// @file
+/// What goes into an Engine and comes out of it: plain values, of the standard library's types only.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "burin/burin.h"
 #include "burin/error.h"
 
+/** The C++ interface of burin. */
 namespace burin {
 
 /** A span of time as a number of seconds. */
@@ -23,7 +25,7 @@ using Seconds = std::chrono::duration<double>;
 struct Environment {
   std::filesystem::path home{};         ///< what `~` stands for
   std::filesystem::path model_home{};   ///< burin's own models: BURIN_MODELS
-  std::filesystem::path hub_cache{};    ///< the Hugging Face cache: HF_HUB_CACHE, HF_HOME/hub, ..
+  std::filesystem::path hub_cache{};    ///< the Hugging Face cache: HF_HUB_CACHE, HF_HOME/hub or the default place
   std::filesystem::path backend_dir{};  ///< the folder of libburin_mlx.so
 
   /** The folders that the variables of this process name; nothing else in burin looks at them. */
@@ -42,11 +44,11 @@ enum class Precision { Exact = BURIN_PRECISION_EXACT, Fast = BURIN_PRECISION_FAS
 
 /** A model and how to load it. */
 struct ModelConfiguration {
-  std::string hub_id{};                    ///< a name, part of a name, NAME@REVISION, or a path as the program takes it
-  std::string name{};                      ///< for people; empty: the resolved name, once it is loaded
-  std::string description{};               ///< for people; burin does not read it
-  int max_tokens = 256;                    ///< limit of answers whose GenerateParams say none; -1: no limit
-  double estimated_size_gb = 0.0;          ///< for people; 0: the size of the weights, once it is loaded
+  std::string hub_id{};            ///< a name, part of a name, NAME\@REVISION, or a path as the program takes it
+  std::string name{};              ///< for people; empty: the resolved name, once it is loaded
+  std::string description{};       ///< for people; burin does not read it
+  int max_tokens = 256;            ///< limit of answers whose GenerateParams say none; -1: no limit
+  double estimated_size_gb = 0.0;  ///< for people; 0: the size of the weights, once it is loaded
   Precision precision = Precision::Exact;  ///< of the arithmetic
   int threads = 0;                         ///< 0: as many as the process may use
 };
@@ -75,7 +77,7 @@ struct GenerateParams {
 
 /** One turn of a conversation. */
 struct ChatMessage {
-  std::string role{};     ///< "system", "user", "assistant", ..
+  std::string role{};     ///< "system", "user", "assistant", or what the template knows
   std::string content{};  ///< what was said
 };
 
@@ -138,8 +140,8 @@ struct RetryConfiguration {
 /** What the loaded model is. */
 struct ModelFacts {
   std::string name{};               ///< as it was resolved
-  std::string model_type{};         ///< of its config.json: "llama", "qwen3", ..
-  std::string device{};             ///< "cpu", ..
+  std::string model_type{};         ///< of its config.json: "llama", "qwen3"
+  std::string device{};             ///< "cpu"
   int context_size = 0;             ///< tokens; 0: no limit
   int vocab_size = 0;               ///< rows of the logits
   int thread_count = 0;             ///< CPU threads in use

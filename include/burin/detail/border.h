@@ -60,7 +60,7 @@ inline const char* c_text_or_null(const std::string& text, const char* param) {
   return text.empty() ? nullptr : c_text(text, param);
 }
 
-/** A request and everything that its pointers point to. */
+/** A request for C; it points into the prompt and the parameters, which must outlive it. */
 class Request {
  public:
   Request(const Prompt& prompt, const GenerateParams& params, int default_max_tokens) {
@@ -72,6 +72,7 @@ class Request {
     request_.params = &params_;
     std::visit([this](const auto& form) { set(form); }, prompt);
   }
+  Request(const Prompt&&, const GenerateParams&, int) = delete;
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
