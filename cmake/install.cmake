@@ -6,12 +6,7 @@ if(TARGET burin_shared)
   set(burin_package "lib/cmake/burin")
   install(TARGETS burin_shared EXPORT burin-targets LIBRARY DESTINATION lib)
   install(EXPORT burin-targets NAMESPACE burin:: DESTINATION "${burin_package}")
-  install(
-    DIRECTORY "${PROJECT_SOURCE_DIR}/include/burin"
-    DESTINATION include
-    FILES_MATCHING
-    PATTERN "*.h"
-  )
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/burin" DESTINATION include FILES_MATCHING PATTERN "*.h")
   # The library needs no other package, so its targets file is the whole configuration.
   set(burin_config "${CMAKE_BINARY_DIR}/burin-config.cmake")
   file(WRITE "${burin_config}" "include(\"\${CMAKE_CURRENT_LIST_DIR}/burin-targets.cmake\")\n")

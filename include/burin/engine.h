@@ -170,12 +170,15 @@ class Engine {
     const auto call = [](const burin_token* token, void* data) {
       return (*static_cast<decltype(guarded)*>(data))(token);
     };
-    burin_generation* raw = nullptr;
+    detail::Owned<burin_generation, burin_generation_free> owned;
     run(guarded, [&](burin_error** error) {
-      return burin_engine_generate(handle_.get(), request.get(), on_token ? +call : nullptr, &guarded, &raw, error);
+      burin_generation* raw = nullptr;
+      const burin_status status =
+          burin_engine_generate(handle_.get(), request.get(), on_token ? +call : nullptr, &guarded, &raw, error);
+      owned.reset(raw);  // also when the callback threw
+      return status;
     });
-    const detail::Owned<burin_generation, burin_generation_free> owned(raw);
-    return detail::result_from(raw);
+    return detail::result_from(owned.get());
   }
 
   /** Queues a request and returns at once. Throws: InvalidArgument, Busy; the rest comes from the stream. */

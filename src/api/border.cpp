@@ -24,7 +24,7 @@ burin_status guarded(burin_error** error, const std::function<void()>& body) {
   return static_cast<burin_status>(failure->code());
 }
 
-Error invalid(const char* param, std::string message) {
+Error invalid(const char* param, const std::string& message) {
   return Error(ErrorCode::InvalidArgument, "burin", message).fact("param", param);
 }
 

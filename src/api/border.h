@@ -23,7 +23,7 @@ namespace burin::api {
 /** Runs `body`, which may throw anything; a failure goes to `*error` where that is wanted, and is the status. */
 burin_status guarded(burin_error** error, const std::function<void()>& body);
 
-Error invalid(const char* param, std::string message);
+Error invalid(const char* param, const std::string& message);
 
 /** Throws: InvalidArgument, naming `param`, for a null pointer. */
 template <class T>
