@@ -76,6 +76,9 @@ void Arguments::add(const Option& option, std::string value) {
 }
 
 void Arguments::add(const Positional& positional, std::string value) {
+  if (!positional.choices.empty() && !is_choice(positional.choices, value)) {
+    throw bad_value(positional.name, value, fmt::format("one of {}", positional.choices));
+  }
   values_[std::string(positional.name)].push_back(std::move(value));
 }
 

@@ -1,6 +1,8 @@
 #include "cli/command.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/error.h"
 #include "hub/nearest.h"
@@ -44,6 +46,13 @@ std::span<const Option> shared_options() {
       Option{.name = "--help", .help = "show this help"},
   };
   return kOptions;
+}
+
+std::vector<Option> shown_options(const Command& command) {
+  std::vector<Option> options;
+  std::ranges::remove_copy_if(command.options, std::back_inserter(options), &Option::hidden);
+  options.insert(options.end(), shared_options().begin(), shared_options().end());
+  return options;
 }
 
 }  // namespace burin::cli

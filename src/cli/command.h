@@ -19,6 +19,7 @@ struct Positional {
   std::string_view name;
   std::string_view help;
   bool required = true;
+  std::string_view choices;  // "bash|zsh|fish"; empty: any text
 };
 
 struct Option {
@@ -31,6 +32,7 @@ struct Option {
   std::string_view help;
   bool repeatable = false;
   bool required = false;
+  bool hidden = false;  // for scripts of burin's own: not shown, not completed
 };
 
 struct Example {
@@ -60,5 +62,8 @@ const Command& find_command(std::string_view name);
 
 /** Options that every command has: --json, --help. */
 std::span<const Option> shared_options();
+
+/** The command's own options and the shared ones, without the hidden ones. */
+std::vector<Option> shown_options(const Command& command);
 
 }  // namespace burin::cli

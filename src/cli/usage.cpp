@@ -82,10 +82,7 @@ std::string help_text(const Command& command) {
     text += entry(std::string(positional.name), std::string(positional.help));
   }
   text += "\noptions:\n";
-  for (const Option& option : command.options) {
-    text += option_entry(option);
-  }
-  for (const Option& option : shared_options()) {
+  for (const Option& option : shown_options(command)) {
     text += option_entry(option);
   }
   text += command.examples.empty() ? "" : "\nexamples:\n";
@@ -101,10 +98,7 @@ Json describe(const Command& command) {
     positionals.push_back({{"name", positional.name}, {"required", positional.required}, {"help", positional.help}});
   }
   Json options = Json::array();
-  for (const Option& option : command.options) {
-    options.push_back(describe(option));
-  }
-  for (const Option& option : shared_options()) {
+  for (const Option& option : shown_options(command)) {
     options.push_back(describe(option));
   }
   Json examples = Json::array();

@@ -117,6 +117,15 @@ std::optional<std::string> CachedRepo::default_snapshot() const {
 
 std::vector<CachedRepo> scan_cache(const fs::path& hub_cache) {
   std::vector<CachedRepo> repos;
+  for (std::string& name : scan_repo_names(hub_cache)) {
+    const fs::path dir = hub_cache / folder_name(name);
+    repos.push_back(read_repo(std::move(name), dir));
+  }
+  return repos;
+}
+
+std::vector<std::string> scan_repo_names(const fs::path& hub_cache) {
+  std::vector<std::string> names;
   for (const fs::directory_entry& entry : entries_of(hub_cache)) {
     std::string name = entry.path().filename().string();
     if (!name.starts_with(kRepoPrefix) || !is_folder(entry.path())) {
@@ -127,10 +136,10 @@ std::vector<CachedRepo> scan_cache(const fs::path& hub_cache) {
       name.replace(separator, 2, "/");
     }
     if (is_repo_name(name)) {
-      repos.push_back(read_repo(std::move(name), entry.path()));
+      names.push_back(std::move(name));
     }
   }
-  return repos;
+  return names;
 }
 
 std::optional<CachedRepo> find_repo(const fs::path& hub_cache, std::string_view name) {

@@ -32,6 +32,9 @@ struct CachedRepo {
 /** Model repos of the cache by name; unreadable or foreign entries are passed over. */
 std::vector<CachedRepo> scan_cache(const std::filesystem::path& hub_cache);
 
+/** The names of these repos, without a look into their folders. */
+std::vector<std::string> scan_repo_names(const std::filesystem::path& hub_cache);
+
 /** One repo by its exact name; none when it is not there. */
 std::optional<CachedRepo> find_repo(const std::filesystem::path& hub_cache, std::string_view name);
 

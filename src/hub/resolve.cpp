@@ -185,4 +185,11 @@ std::vector<ResolvedModel> all_models(const HubPaths& paths) {
   return models;
 }
 
+std::vector<std::string> model_names(const HubPaths& paths) {
+  std::vector<std::string> names = scan_model_home(paths.model_home);
+  const std::vector<std::string> cached = scan_repo_names(paths.hub_cache);
+  names.insert(names.end(), cached.begin(), cached.end());
+  return names;
+}
+
 }  // namespace burin::hub

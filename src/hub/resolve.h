@@ -28,4 +28,7 @@ ResolvedModel resolve_model(std::string_view spec, const HubPaths& paths);
 /** Every model of the model home and the cache, in this order, each with its default revision. */
 std::vector<ResolvedModel> all_models(const HubPaths& paths);
 
+/** Names only, in the same order: no revision is looked at, so that a shell can ask while the user types. */
+std::vector<std::string> model_names(const HubPaths& paths);
+
 }  // namespace burin::hub

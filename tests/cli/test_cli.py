@@ -2,18 +2,18 @@
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import time
 
 import pytest
+from terminal import Terminal
 
 # One call of every command that succeeds, and one that does not.
 CALLS = {
     "bench": (["tiny", "--repetitions", "2"], ["tiny", "--prompt-tokens", "0", "--gen-tokens", "0"]),
+    "completion": (["bash"], ["tcsh"]),
     "detokenize": (["tiny", "2,3"], ["tiny", "x"]),
     "help": (["run"], ["nothing"]),
     "import": (["a.gguf", "--name", "made"], ["a.gguf", "--name", ".."]),
@@ -27,49 +27,6 @@ CALLS = {
     "tokenize": (["tiny", "hello"], ["tiny"]),
     "version": ([], ["--unknown"]),
 }
-
-
-class Terminal:
-    """The program on a pseudo terminal."""
-
-    def __init__(self, home, *words, **env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(home.path)
-            os.execve(home.program, [home.program, *words], home.env | env)
-        self.seen = b""
-
-    def read_until(self, text, timeout=20):
-        """What was shown up to and with `text`, once it is there."""
-        deadline = time.monotonic() + timeout
-        while text.encode() not in self.seen:
-            assert time.monotonic() < deadline, self.seen
-            if select.select([self.fd], [], [], 0.2)[0]:
-                try:
-                    self.seen += os.read(self.fd, 65536)
-                except OSError:
-                    break
-        assert text.encode() in self.seen, self.seen
-        end = self.seen.index(text.encode()) + len(text)
-        shown, self.seen = self.seen[:end], self.seen[end:]
-        return shown.decode(errors="replace")
-
-    def send(self, text):
-        os.write(self.fd, text.encode())
-
-    def finish(self, timeout=20):
-        """Exit status, with all that was shown in `seen`; a program that does not end is killed."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if select.select([self.fd], [], [], 0.2)[0]:
-                try:
-                    self.seen += os.read(self.fd, 65536)
-                except OSError:
-                    break
-        else:
-            os.kill(self.pid, signal.SIGKILL)
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @pytest.fixture
