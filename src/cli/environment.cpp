@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -47,6 +48,22 @@ Environment read_environment() {
       .stderr_terminal = ::isatty(STDERR_FILENO) == 1,
       .memory_total_bytes = memory_total(),
   };
+}
+
+std::span<const KnownVariable> known_variables() {
+  static constexpr std::array kVariables{
+      KnownVariable{"BURIN_MODELS", "the folder of burin's own models"},
+      KnownVariable{"HF_HOME", "the Hugging Face folder; its cache is in hub/"},
+      KnownVariable{"HF_HUB_CACHE", "the Hugging Face cache itself"},
+      KnownVariable{"HUGGINGFACE_HUB_CACHE", "the older name of HF_HUB_CACHE"},
+      KnownVariable{"NO_COLOR", "any value: no colours"},
+      KnownVariable{"TERM", "dumb or nothing: no colours and no cursor movements"},
+      KnownVariable{"XDG_CACHE_HOME", "holds huggingface/hub (default ~/.cache)"},
+      KnownVariable{"XDG_CONFIG_HOME", "holds burin/config.toml (default ~/.config)"},
+      KnownVariable{"XDG_DATA_HOME", "holds burin/models (default ~/.local/share)"},
+      KnownVariable{"XDG_STATE_HOME", "holds burin/chat_history (default ~/.local/state)"},
+  };
+  return kVariables;
 }
 
 }  // namespace burin::cli

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
+#include <string_view>
 
 #include "hub/paths.h"
 
@@ -20,5 +22,13 @@ struct Environment {
 };
 
 Environment read_environment();
+
+struct KnownVariable {
+  std::string_view name;
+  std::string_view what;
+};
+
+/** The variables that burin honours, sorted, besides those that stand for options (BURIN_THREADS). */
+std::span<const KnownVariable> known_variables();
 
 }  // namespace burin::cli

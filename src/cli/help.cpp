@@ -1,10 +1,24 @@
 #include "cli/context.h"
+#include "cli/man_page.h"
 #include "cli/usage.h"
 
 namespace burin::cli {
 namespace {
 
+Json man(Context& context) {
+  const std::string name = context.arguments.text("COMMAND");
+  const std::string page =
+      name.empty() ? overview_man_page(BURIN_VERSION) : man_page(find_command(name), BURIN_VERSION);
+  if (!context.output.is_json()) {
+    context.output.print(page);
+  }
+  return {{"name", name.empty() ? "burin" : name}, {"page", page}};
+}
+
 Json run(Context& context) {
+  if (context.arguments.has("--man")) {
+    return man(context);
+  }
   if (context.arguments.has("COMMAND")) {
     const Command& command = find_command(context.arguments.text("COMMAND"));
     if (!context.output.is_json()) {
@@ -28,7 +42,10 @@ extern const Command help_command{
     .name = "help",
     .summary = "list the commands, or explain one",
     .positionals = {{.name = "COMMAND", .help = "the command to explain", .required = false}},
-    .examples = {{.line = "burin help run", .what = "every option of `run`, with examples"}},
+    .options = {{.name = "--man",
+                 .help = "print the manual page in roff instead; without COMMAND, that of burin itself"}},
+    .examples = {{.line = "burin help run", .what = "every option of `run`, with examples"},
+                 {.line = "burin help run --man | man -l -", .what = "the same as a manual page"}},
     .run = run,
 };
 

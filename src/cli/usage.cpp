@@ -36,14 +36,7 @@ std::string option_entry(const Option& option) {
   if (option.kind != ValueKind::Flag) {
     term += fmt::format(" {}", option.value_name);
   }
-  std::string facts = range_text(option);
-  const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : "; ") + fact; };
-  if (!option.default_text.empty()) {
-    add(fmt::format("default {}", option.default_text));
-  }
-  if (option.repeatable) {
-    add("may be repeated");
-  }
+  const std::string facts = option_facts(option);
   return entry(term, facts.empty() ? std::string(option.help) : fmt::format("{} ({})", option.help, facts));
 }
 
@@ -63,6 +56,21 @@ Json describe(const Option& option) {
 }
 
 }  // namespace
+
+std::string option_facts(Option option) {
+  if (option.high >= std::numeric_limits<int32_t>::max()) {
+    option.high = std::numeric_limits<double>::infinity();  // a limit of the type, not of the option
+  }
+  std::string facts = range_text(option);
+  const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : "; ") + fact; };
+  if (!option.default_text.empty()) {
+    add(fmt::format("default {}", option.default_text));
+  }
+  if (option.repeatable) {
+    add("may be repeated");
+  }
+  return facts;
+}
 
 std::string overview_text() {
   std::string text = "burin runs language models on this machine.\n\nusage: burin COMMAND [options]\n\ncommands:\n";
