@@ -26,9 +26,9 @@ bool is_choice(std::string_view choices, std::string_view value) {
   return false;
 }
 
-void check_range(const Option& option, double value, std::string_view text) {
+void check_range(const Option& option, double value, std::string_view text, std::string_view what) {
   if (value < option.low || value > option.high) {
-    throw bad_value(option.name, text, range_text(option));
+    throw bad_value(what, text, range_text(option));
   }
 }
 
@@ -64,15 +64,26 @@ std::string range_text(const Option& option) {
                      : "";
 }
 
-void Arguments::add(const Option& option, std::string value) {
+void check_value(const Option& option, std::string_view value, std::string_view what) {
   if (option.kind == ValueKind::Integer) {
-    check_range(option, static_cast<double>(parse_integer(value, option.name)), value);
+    check_range(option, static_cast<double>(parse_integer(value, what)), value, what);
   } else if (option.kind == ValueKind::Number) {
-    check_range(option, parse_number(value, option.name), value);
+    check_range(option, parse_number(value, what), value, what);
   } else if (option.kind == ValueKind::Choice && !is_choice(option.value_name, value)) {
-    throw bad_value(option.name, value, fmt::format("one of {}", option.value_name));
+    throw bad_value(what, value, fmt::format("one of {}", option.value_name));
+  } else if (option.kind == ValueKind::Flag && value != "true" && value != "false") {
+    throw bad_value(what, value, "true or false");
   }
-  values_[std::string(option.name)].push_back(std::move(value));
+}
+
+void Arguments::add(const Option& option, std::string value, std::string_view what) {
+  check_value(option, value, what);
+  std::vector<std::string>& values = values_[std::string(option.name)];
+  if (option.kind == ValueKind::Flag && value == "false") {
+    values.clear();
+  } else {
+    values.push_back(std::move(value));
+  }
 }
 
 void Arguments::add(const Positional& positional, std::string value) {
@@ -93,6 +104,11 @@ std::string_view Arguments::default_of(std::string_view name) const {
   return "";
 }
 
+bool Arguments::has(std::string_view name) const {
+  const auto it = values_.find(name);
+  return it != values_.end() && !it->second.empty();
+}
+
 std::vector<std::string> Arguments::all(std::string_view name) const {
   const auto it = values_.find(name);
   return it == values_.end() ? std::vector<std::string>() : it->second;
@@ -100,7 +116,7 @@ std::vector<std::string> Arguments::all(std::string_view name) const {
 
 std::string Arguments::text(std::string_view name) const {
   const auto it = values_.find(name);
-  return it == values_.end() ? std::string(default_of(name)) : it->second.back();
+  return it == values_.end() || it->second.empty() ? std::string(default_of(name)) : it->second.back();
 }
 
 int64_t Arguments::integer(std::string_view name) const {

@@ -16,12 +16,16 @@ class Arguments {
  public:
   explicit Arguments(const Command& command) : command_(&command) {}
 
-  /** Checks kind and range. Throws: InvalidArgument, naming the option. */
-  void add(const Option& option, std::string value);
+  /** Checks kind and range; of a flag the value is true or false. Throws: InvalidArgument, naming the option. */
+  void add(const Option& option, std::string value) { add(option, std::move(value), option.name); }
+  /** The same; `what` names the value in errors. */
+  void add(const Option& option, std::string value, std::string_view what);
   void add(const Positional& positional, std::string value);
 
-  /** Given on the command line, not by default. */
-  bool has(std::string_view name) const { return values_.contains(name); }
+  /** Given on the command line or as a setting, not by default; a flag that was taken back is not. */
+  bool has(std::string_view name) const;
+  /** Given in any way: a flag that was taken back too. */
+  bool is_given(std::string_view name) const { return values_.contains(name); }
   /** Every value given, in order. */
   std::vector<std::string> all(std::string_view name) const;
   /** The last value given, else the default, else "". */
@@ -41,6 +45,9 @@ int64_t parse_integer(std::string_view text, std::string_view what);
 
 /** The whole of `text` as a finite number. Throws: InvalidArgument, naming `what`. */
 double parse_number(std::string_view text, std::string_view what);
+
+/** Kind and range of one value. Throws: InvalidArgument, naming `what`. */
+void check_value(const Option& option, std::string_view value, std::string_view what);
 
 /** "0 to 1", "1 or more", or "" for an option without limits. */
 std::string range_text(const Option& option);

@@ -32,7 +32,8 @@ struct Option {
   std::string_view help;
   bool repeatable = false;
   bool required = false;
-  bool hidden = false;  // for scripts of burin's own: not shown, not completed
+  bool hidden = false;        // for scripts of burin's own: not shown, not completed
+  bool configurable = false;  // of a flag: may be a setting, and is then taken back by --NAME=false
 };
 
 struct Example {

@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <iterator>
+
 #include "cli/completion_scripts.h"
 #include "cli/context.h"
+#include "cli/settings.h"
 #include "hub/resolve.h"
 
 namespace burin::cli {
@@ -7,7 +11,12 @@ namespace {
 
 /** One name a line, for the scripts; whatever cannot be read is left out without a word. */
 Json names(Context& context) {
-  const std::vector<std::string> found = hub::model_names(context.environment.paths);
+  std::vector<std::string> found;
+  if (context.arguments.text("--names") == "models") {
+    found = hub::model_names(context.environment.paths);
+  } else {
+    std::ranges::transform(setting_keys(), std::back_inserter(found), &SettingKey::text);
+  }
   if (!context.output.is_json()) {
     std::string lines;
     for (const std::string& name : found) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 extern char** environ;
 
@@ -36,13 +37,20 @@ uint64_t memory_total() {
 }  // namespace
 
 Environment read_environment() {
-  const hub::Variables variables = read_variables();
+  hub::Variables variables = read_variables();
   const auto term = variables.find("TERM");
+  const bool dumb = term == variables.end() || term->second == "dumb";
+  const bool no_color = variables.contains("NO_COLOR");
+  std::filesystem::path state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state");
+  hub::HubPaths paths = hub::hub_paths(variables);
+  const std::filesystem::path config_dir = hub::xdg_folder(variables, "XDG_CONFIG_HOME", ".config");
   return {
-      .paths = hub::hub_paths(variables),
-      .state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state"),
-      .no_color = variables.contains("NO_COLOR"),
-      .dumb_terminal = term == variables.end() || term->second == "dumb",
+      .paths = std::move(paths),
+      .state_dir = std::move(state_dir),
+      .config_file = config_dir.empty() ? config_dir : config_dir / "config.toml",
+      .variables = std::move(variables),
+      .no_color = no_color,
+      .dumb_terminal = dumb,
       .stdin_terminal = ::isatty(STDIN_FILENO) == 1,
       .stdout_terminal = ::isatty(STDOUT_FILENO) == 1,
       .stderr_terminal = ::isatty(STDERR_FILENO) == 1,

@@ -20,11 +20,7 @@ Json run(Context& context) {
     return man(context);
   }
   if (context.arguments.has("COMMAND")) {
-    const Command& command = find_command(context.arguments.text("COMMAND"));
-    if (!context.output.is_json()) {
-      context.output.print(help_text(command));
-    }
-    return describe(command);
+    return show_help(find_command(context.arguments.text("COMMAND")), context.environment, context.output);
   }
   if (!context.output.is_json()) {
     context.output.print(overview_text());

@@ -25,7 +25,9 @@ std::string spelled(const Option& option) {
 
 CLI::Option* bind(CLI::App& app, const Option& option) {
   if (option.kind == ValueKind::Flag) {
-    return app.add_flag(spelled(option))->disable_flag_override();
+    CLI::Option* flag = app.add_flag(spelled(option));
+    return option.configurable ? flag->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+                               : flag->disable_flag_override();
   }
   CLI::Option* bound = app.add_option(spelled(option), [](const CLI::results_t&) { return true; });
   bound->expected(1)->allow_extra_args(false);
@@ -66,7 +68,7 @@ class Parser {
     Arguments arguments(command_);
     for (const auto& [descriptor, option] : options_) {
       if (descriptor->kind == ValueKind::Flag && option->count() > 0) {
-        arguments.add(*descriptor, "true");
+        arguments.add(*descriptor, descriptor->configurable ? option->results().back() : "true");
       } else if (descriptor->kind != ValueKind::Flag) {
         std::ranges::for_each(option->results(), [&](const std::string& value) { arguments.add(*descriptor, value); });
       }

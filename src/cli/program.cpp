@@ -5,6 +5,7 @@
 
 #include "cli/envelope.h"
 #include "cli/parse.h"
+#include "cli/settings.h"
 #include "cli/usage.h"
 
 namespace burin::cli {
@@ -33,13 +34,11 @@ Json run_command(const Request& request, const Environment& environment, Output&
     throw Error(ErrorCode::InvalidArgument, "burin", "no command given").hint("`burin help` lists the commands");
   }
   const Command& command = find_command(request.command);
-  const Arguments arguments = parse_arguments(command, request.words);
+  Arguments arguments = parse_arguments(command, request.words);
   if (arguments.has("--help")) {
-    if (!output.is_json()) {
-      output.print(help_text(command));
-    }
-    return describe(command);
+    return show_help(command, environment, output);
   }
+  apply_settings(arguments, command, environment);
   Context context{.arguments = arguments, .environment = environment, .output = output, .open_module = open_module};
   return command.run(context);
 }

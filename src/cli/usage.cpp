@@ -1,10 +1,9 @@
 #include "cli/usage.h"
 
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
-
-#include "cli/arguments.h"
 
 namespace burin::cli {
 namespace {
@@ -31,12 +30,25 @@ std::string usage_line(const Command& command) {
   return line + " [options]\n";
 }
 
-std::string option_entry(const Option& option) {
+/** The option's value where a setting gives one. */
+std::optional<Setting> setting_of(const Command& command, const Option& option, const Settings& settings) {
+  if (!is_setting(option)) {
+    return std::nullopt;
+  }
+  Setting setting = settings.find(full_name(command), option);
+  return setting.source == Source::Default ? std::nullopt : std::optional(std::move(setting));
+}
+
+std::string option_entry(const Option& option, const std::optional<Setting>& setting) {
   std::string term(option.name);
   if (option.kind != ValueKind::Flag) {
     term += fmt::format(" {}", option.value_name);
   }
-  const std::string facts = option_facts(option);
+  std::string facts = option_facts(option);
+  if (setting) {
+    const std::string value = dump_json(setting_json(option, setting->values));
+    facts += fmt::format("{}now {}, from {}", facts.empty() ? "" : "; ", value, setting->where);
+  }
   return entry(term, facts.empty() ? std::string(option.help) : fmt::format("{} ({})", option.help, facts));
 }
 
@@ -81,7 +93,7 @@ std::string overview_text() {
   return text;
 }
 
-std::string help_text(const Command& command) {
+std::string help_text(const Command& command, const Settings& settings) {
   std::string text = fmt::format("burin {}: {}\n\n{}", full_name(command), command.summary, usage_line(command));
   if (!command.positionals.empty()) {
     text += "\narguments:\n";
@@ -91,7 +103,7 @@ std::string help_text(const Command& command) {
   }
   text += "\noptions:\n";
   for (const Option& option : shown_options(command)) {
-    text += option_entry(option);
+    text += option_entry(option, setting_of(command, option, settings));
   }
   text += command.examples.empty() ? "" : "\nexamples:\n";
   for (const Example& example : command.examples) {
@@ -100,7 +112,7 @@ std::string help_text(const Command& command) {
   return text;
 }
 
-Json describe(const Command& command) {
+Json describe(const Command& command, const Settings& settings) {
   Json positionals = Json::array();
   for (const Positional& positional : command.positionals) {
     positionals.push_back({{"name", positional.name}, {"required", positional.required}, {"help", positional.help}});
@@ -108,6 +120,11 @@ Json describe(const Command& command) {
   Json options = Json::array();
   for (const Option& option : shown_options(command)) {
     options.push_back(describe(option));
+    if (const auto setting = setting_of(command, option, settings)) {
+      options.back()["current"] = {{"value", setting_json(option, setting->values)},
+                                   {"source", to_string(setting->source)},
+                                   {"where", setting->where}};
+    }
   }
   Json examples = Json::array();
   for (const Example& example : command.examples) {
@@ -118,6 +135,17 @@ Json describe(const Command& command) {
           {"arguments", std::move(positionals)},
           {"options", std::move(options)},
           {"examples", std::move(examples)}};
+}
+
+Json show_help(const Command& command, const Environment& environment, Output& output) {
+  const Settings settings(environment);
+  if (!output.is_json()) {
+    output.print_untrusted(help_text(command, settings));
+    if (!settings.problems().empty()) {
+      output.note("problem: " + settings.problems().front().message());
+    }
+  }
+  return describe(command, settings);
 }
 
 }  // namespace burin::cli

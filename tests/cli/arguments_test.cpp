@@ -104,11 +104,11 @@ TEST(Json, IsAskedForBeforeTheDoubleDash) {
 }
 
 TEST(Help, ShowsRangesAndDefaults) {
-  const std::string text = help_text(kCommand);
+  const std::string text = help_text(kCommand, Settings({}, ""));
   EXPECT_THAT(text, HasSubstr("usage: burin try MODEL [TEXT] [options]"));
   EXPECT_THAT(text, HasSubstr("how many (1 to 10; default 3)"));
   EXPECT_THAT(text, HasSubstr("where (may be repeated)"));
-  EXPECT_EQ(describe(kCommand)["options"][0]["max"], 10);
+  EXPECT_EQ(describe(kCommand, Settings({}, ""))["options"][0]["max"], 10);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@ import struct
 import termios
 import time
 
+PROMPT = ">>> "
+
 
 class Terminal:
     """The program, or another one, on a pseudo terminal of some columns."""
@@ -33,9 +35,17 @@ class Terminal:
                 except OSError:
                     break
         assert text.encode() in self.seen, self.seen
+        if text == PROMPT:
+            self.wait_for_keys(deadline)
         end = self.seen.index(text.encode()) + len(text)
         shown, self.seen = self.seen[:end], self.seen[end:]
         return shown.decode(errors="replace")
+
+    def wait_for_keys(self, deadline):
+        """Until keys reach the program one by one: the line editor shows its prompt a moment before."""
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     def send(self, text):
         os.write(self.fd, text.encode())

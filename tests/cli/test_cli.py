@@ -14,6 +14,7 @@ from terminal import Terminal
 CALLS = {
     "bench": (["tiny", "--repetitions", "2"], ["tiny", "--prompt-tokens", "0", "--gen-tokens", "0"]),
     "completion": (["bash"], ["tcsh"]),
+    "config": (["set", "run.temperature", "0.7"], ["set", "run.temperature", "hot"]),
     "detokenize": (["tiny", "2,3"], ["tiny", "x"]),
     "help": (["run"], ["nothing"]),
     "import": (["a.gguf", "--name", "made"], ["a.gguf", "--name", ".."]),
