@@ -18,6 +18,15 @@ namespace {
 
 constexpr size_t kMaxInput = size_t{256} << 20;
 
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    parts.emplace_back(text.substr(0, text.find(separator)));
+    text.remove_prefix(std::min(text.size(), parts.back().size() + 1));
+  }
+  return parts;
+}
+
 }  // namespace
 
 hub::ResolvedModel model_of(const Context& context) {
@@ -87,13 +96,20 @@ std::string read_stdin() {
   }
 }
 
+std::vector<std::vector<std::string>> supported_architectures() {
+  std::vector<std::vector<std::string>> architectures;
+  for (const std::string& names : split(BURIN_MODEL_TYPES, ',')) {
+    architectures.push_back(split(names, ':'));
+  }
+  return architectures;
+}
+
 std::vector<std::string> supported_model_types() {
   std::vector<std::string> types;
-  std::string_view rest = BURIN_MODEL_TYPES;
-  while (!rest.empty()) {
-    types.emplace_back(rest.substr(0, rest.find(',')));
-    rest.remove_prefix(std::min(rest.size(), types.back().size() + 1));
+  for (const std::vector<std::string>& names : supported_architectures()) {
+    types.insert(types.end(), names.begin(), names.end());
   }
+  std::ranges::sort(types);
   return types;
 }
 

@@ -30,7 +30,10 @@ std::string inline_or_file(const std::string& value);
 /** stdin to its end as it is. Throws: InvalidArgument beyond 256 MiB. */
 std::string read_stdin();
 
-/** Values of config.json's model_type that burin runs, from the table of architectures. */
+/** The table of architectures: of each its model_type, then the other types that run the same code. */
+std::vector<std::vector<std::string>> supported_architectures();
+
+/** All these values of config.json's model_type, sorted. */
 std::vector<std::string> supported_model_types();
 
 /** "1.3GB": decimal units. */

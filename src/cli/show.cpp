@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "base/quantization.h"
 #include "cli/models.h"
 #include "hub/model_info.h"
 
@@ -57,7 +59,57 @@ void print(Context& context, const hub::ModelInfo& info, const Json& data) {
   context.output.print_untrusted(text);
 }
 
+template <typename List>
+std::string joined(const List& list) {
+  return fmt::format("{}", fmt::join(list, ", "));
+}
+
+void print_supported(Context& context, const Json& data) {
+  std::string text = "architectures, by config.json's model_type:\n";
+  for (const Json& architecture : data["architectures"]) {
+    const auto aliases = architecture["aliases"].get<std::vector<std::string>>();
+    text += aliases.empty() ? fmt::format("  {}\n", plain(architecture["model_type"]))
+                            : fmt::format("  {:<18}also: {}\n", plain(architecture["model_type"]), joined(aliases));
+  }
+  text += "\nweights:\n  plain             " + joined(data["dtypes"].get<std::vector<std::string>>()) + "\n";
+  for (const Json& form : data["quantizations"]) {
+    text +=
+        fmt::format("  {:<18}{} bits in groups of {}\n", plain(form["mode"]),
+                    joined(form["bits"].get<std::vector<int>>()), joined(form["group_sizes"].get<std::vector<int>>()));
+  }
+  context.output.print(text);
+}
+
+/** What models can be run, without a look at any. */
+Json supported(Context& context) {
+  Json architectures = Json::array();
+  for (const std::vector<std::string>& names : supported_architectures()) {
+    architectures.push_back(
+        {{"model_type", names.front()}, {"aliases", std::vector<std::string>(names.begin() + 1, names.end())}});
+  }
+  Json forms = Json::array();
+  for (const QuantizationForm& form : kQuantizationForms) {
+    forms.push_back({{"mode", form.mode},
+                     {"bits", std::vector<int>(form.bits.begin(), form.bits.end())},
+                     {"group_sizes", std::vector<int>(form.group_sizes.begin(), form.group_sizes.end())}});
+  }
+  Json data{{"architectures", std::move(architectures)},
+            {"dtypes", {"float32", "bfloat16", "float16"}},
+            {"quantizations", std::move(forms)}};
+  if (!context.output.is_json()) {
+    print_supported(context, data);
+  }
+  return data;
+}
+
 Json run(Context& context) {
+  if (context.arguments.has("--supported")) {
+    return supported(context);
+  }
+  if (!context.arguments.has("MODEL")) {
+    throw Error(ErrorCode::InvalidArgument, "show", "MODEL is missing")
+        .hint("`burin list` names the models; --supported shows what kinds can be run");
+  }
   const hub::ModelInfo info = hub::describe_model(model_of(context), supported_model_types());
   Json data{{"model", hub::model_object(info)}, {"metadata", hub::model_metadata(info)}};
   if (context.arguments.has("--files")) {
@@ -76,10 +128,13 @@ Json run(Context& context) {
 
 extern const Command show_command{
     .name = "show",
-    .summary = "show what one model is",
-    .positionals = {kModelPositional},
-    .options = {{.name = "--files", .help = "list its files"}, {.name = "--config", .help = "print its config.json"}},
-    .examples = {{.line = "burin show starter --files", .what = "size, type, context, files"}},
+    .summary = "show what one model is, or what can be run",
+    .positionals = {{.name = kModelPositional.name, .help = kModelPositional.help, .required = false}},
+    .options = {{.name = "--files", .help = "list its files"},
+                {.name = "--config", .help = "print its config.json"},
+                {.name = "--supported", .help = "instead: the architectures and quantizations that can be run"}},
+    .examples = {{.line = "burin show starter --files", .what = "size, type, context, files"},
+                 {.line = "burin show --supported", .what = "before a download: can this kind of model be run"}},
     .run = run,
 };
 

@@ -7,31 +7,19 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/quantization.h"
 
 namespace burin::nn {
 namespace {
 
 using ops::QuantizationMode;
 
-constexpr std::array kBits{2, 3, 4, 5, 6, 8};
-constexpr std::array kGroupSizes{32, 64, 128};
-
 /** The modes besides affine have one shape each. */
 constexpr std::array<QuantizationEntry, 3> kFloatModes{
     {{32, 4, QuantizationMode::Mxfp4}, {32, 8, QuantizationMode::Mxfp8}, {16, 4, QuantizationMode::Nvfp4}}};
 
-bool fits(const QuantizationEntry& entry) {
-  if (entry.mode == QuantizationMode::Affine) {
-    return std::ranges::find(kBits, entry.bits) != kBits.end() &&
-           std::ranges::find(kGroupSizes, entry.group_size) != kGroupSizes.end();
-  }
-  return std::ranges::any_of(kFloatModes, [&](const QuantizationEntry& known) {
-    return known.mode == entry.mode && known.bits == entry.bits && known.group_size == entry.group_size;
-  });
-}
-
 QuantizationEntry checked(QuantizationEntry entry, const std::string& where) {
-  if (!fits(entry)) {
+  if (!is_supported_quantization(name(entry.mode), entry.bits, entry.group_size)) {
     throw Error(
         ErrorCode::Unsupported, where,
         fmt::format("{} quantization with {} bits in groups of {}", name(entry.mode), entry.bits, entry.group_size))

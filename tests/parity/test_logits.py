@@ -83,13 +83,32 @@ def test_half_precision_checkpoints(burin, tmp_path, tmp_path_factory, config, q
     check(burin, tiny_models.build(folder, config, quantization, getattr(mx, dtype)), tmp_path)
 
 
+@pytest.mark.parametrize("quantization", tiny_models.OTHER_QUANTIZATIONS)
+def test_other_shapes_of_quantization(burin, tmp_path, tmp_path_factory, quantization):
+    folder = tmp_path_factory.getbasetemp() / f"llama-{quantization}"
+    check(burin, tiny_models.build(folder, "llama", quantization), tmp_path)
+
+
 ALIASES = {"iquestcoder", "llava", "mistral", "qwen2_5_vl", "xverse"}  # run the code of another type
 
 
-def test_every_supported_type_is_compared(burin):
-    shown = subprocess.run([burin, "info", "--json"], check=True, capture_output=True, timeout=60)
-    supported = set(json.loads(shown.stdout)["data"]["model_types"])
-    assert supported - ALIASES == {model_type for model_type, _ in tiny_models.CONFIGS.values()}
+def supported(burin):
+    shown = subprocess.run([burin, "show", "--supported", "--json"], check=True, capture_output=True, timeout=60)
+    return json.loads(shown.stdout)["data"]
+
+
+def test_the_supported_architectures_are_the_compared_ones(burin):
+    listed = supported(burin)["architectures"]
+    assert {entry["model_type"] for entry in listed} == {kind for kind, _ in tiny_models.CONFIGS.values()}
+    assert {alias for entry in listed for alias in entry["aliases"]} == ALIASES
+
+
+def test_the_supported_quantizations_are_the_compared_ones(burin):
+    used = [arguments for arguments in (tiny_models.QUANTIZATIONS | tiny_models.OTHER_QUANTIZATIONS).values() if arguments]
+    for form in supported(burin)["quantizations"]:
+        compared = [arguments for arguments in used if arguments.get("mode", "affine") == form["mode"]]
+        assert set(form["bits"]) == {arguments["bits"] for arguments in compared}
+        assert set(form["group_sizes"]) == {arguments["group_size"] for arguments in compared}
 
 
 @pytest.mark.parametrize("config", tiny_models.PUBLISHED)

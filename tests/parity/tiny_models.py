@@ -201,6 +201,11 @@ QUANTIZATIONS = {
     "nvfp4": {"group_size": 16, "bits": 4, "mode": "nvfp4"},
     "mixed": {"group_size": 64, "bits": 4, "quant_predicate": _mixture},
 }
+# The shapes that the loader takes besides: one architecture shows that they are read.
+OTHER_QUANTIZATIONS = {
+    "2bit_g128": {"group_size": 128, "bits": 2},
+    "5bit_g32": {"group_size": 32, "bits": 5},
+}
 
 
 def randomize(model, seed):
@@ -228,8 +233,9 @@ def build(folder: Path, config_name: str, quantization: str, dtype=mx.float32):
     config = {**BASE, **extra, "model_type": model_type, "eos_token_id": 2}
     model = _random_model(config, seed=sum(map(ord, config_name)))
     model.set_dtype(dtype)
-    if QUANTIZATIONS[quantization] is not None:
-        model, config = quantize_model(model, config, **QUANTIZATIONS[quantization])
+    arguments = (QUANTIZATIONS | OTHER_QUANTIZATIONS)[quantization]
+    if arguments is not None:
+        model, config = quantize_model(model, config, **arguments)
     folder.mkdir(parents=True, exist_ok=True)
     save_model(folder, model)
     save_config(dict(config), folder / "config.json")
