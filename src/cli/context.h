@@ -19,6 +19,7 @@ struct Context {
   const Environment& environment;
   Output& output;
   const ModuleOpener& open_module;
+  int exit_status = 0;  // of a command that did its work and found something wrong
 };
 
 }  // namespace burin::cli

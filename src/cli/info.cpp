@@ -1,29 +1,21 @@
 #include <fmt/format.h>
 
 #include "cli/models.h"
+#include "cli/program_facts.h"
 
 namespace burin::cli {
 namespace {
-
-/** The backend's own words, or why it cannot be used; opening it is what this command is for. */
-Json backend_data(const Context& context) {
-  try {
-    const engine::BackendModule& module = context.open_module("mlx");
-    return {{"name", module.name}, {"version", module.version}, {"available", true}, {"details", module.details()}};
-  } catch (const Error& error) {
-    return {{"name", "mlx"}, {"version", nullptr}, {"available", false}, {"reason", error.message()}};
-  }
-}
 
 void print(Context& context, const Json& data) {
   const auto line = [&](std::string_view label, const std::string& value) {
     context.output.print_untrusted(fmt::format("{:<14}{}\n", label, value));
   };
   const Json& backend = data["backends"][0];
-  line("burin", BURIN_VERSION);
+  line("burin", data["cli_version"]);
   line("models", data["model_home"]);
   line("cache", data["hub_cache"]);
   line("state", data["state_dir"]);
+  line("config", data["config_file"]);
   line("memory", size_text(context.environment.memory_total_bytes));
   line("backend", backend["available"].get<bool>() ? backend["version"].get<std::string>()
                                                    : "mlx: " + backend["reason"].get<std::string>());
@@ -39,14 +31,7 @@ void print(Context& context, const Json& data) {
 }
 
 Json run(Context& context) {
-  const Environment& environment = context.environment;
-  Json data{{"cli_version", BURIN_VERSION},
-            {"model_home", environment.paths.model_home.string()},
-            {"hub_cache", environment.paths.hub_cache.string()},
-            {"state_dir", environment.state_dir.string()},
-            {"system", {{"memory_total_bytes", environment.memory_total_bytes}}},
-            {"backends", Json::array({backend_data(context)})},
-            {"model_types", supported_model_types()}};
+  Json data = program_facts(context);
   if (!context.output.is_json()) {
     print(context, data);
   }

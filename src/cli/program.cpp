@@ -28,19 +28,26 @@ Request split(std::vector<std::string> words) {
   return {.command = std::move(command), .words = std::move(words)};
 }
 
-Json run_command(const Request& request, const Environment& environment, Output& output,
-                 const ModuleOpener& open_module) {
+/** What a command returned, and the exit status. */
+struct Outcome {
+  Json data;
+  int exit_status = 0;
+};
+
+Outcome run_command(const Request& request, const Environment& environment, Output& output,
+                    const ModuleOpener& open_module) {
   if (request.command == "burin") {
     throw Error(ErrorCode::InvalidArgument, "burin", "no command given").hint("`burin help` lists the commands");
   }
   const Command& command = find_command(request.command);
   Arguments arguments = parse_arguments(command, request.words);
   if (arguments.has("--help")) {
-    return show_help(command, environment, output);
+    return {.data = show_help(command, environment, output)};
   }
   apply_settings(arguments, command, environment);
   Context context{.arguments = arguments, .environment = environment, .output = output, .open_module = open_module};
-  return command.run(context);
+  Json data = command.run(context);
+  return {.data = std::move(data), .exit_status = context.exit_status};
 }
 
 int report(const std::string& command, const Error& error, Output& output) {
@@ -70,11 +77,11 @@ int run_program(const std::vector<std::string>& words, const Environment& enviro
                  .color = environment.stderr_terminal && !environment.dumb_terminal && !environment.no_color});
   const Request request = split(words);
   try {
-    Json data = run_command(request, environment, output, open_module);
+    Outcome outcome = run_command(request, environment, output, open_module);
     if (output.is_json()) {
-      output.print(dump_json(success_envelope(request.command, std::move(data))) + "\n");
+      output.print(dump_json(success_envelope(request.command, std::move(outcome.data))) + "\n");
     }
-    return 0;
+    return outcome.exit_status;
   } catch (const Error& error) {
     return report(request.command, error, output);
   } catch (const std::bad_alloc&) {

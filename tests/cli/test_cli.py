@@ -16,6 +16,7 @@ CALLS = {
     "completion": (["bash"], ["tcsh"]),
     "config": (["set", "run.temperature", "0.7"], ["set", "run.temperature", "hot"]),
     "detokenize": (["tiny", "2,3"], ["tiny", "x"]),
+    "doctor": ([], ["extra"]),
     "help": (["run"], ["nothing"]),
     "import": (["a.gguf", "--name", "made"], ["a.gguf", "--name", ".."]),
     "info": ([], ["extra"]),
