@@ -116,7 +116,11 @@ std::string overview_man_page(std::string_view version) {
   for (const Command* command : commands()) {
     text += entry(bold(man_name(*command)) + "(1)", command->summary);
   }
-  text += ".SH ENVIRONMENT\n";
+  text += ".SH SETTINGS\n" + roff_escaped(
+                                 "What no option says is taken from the environment, then from config.toml, then from "
+                                 "the built-in default. The option --top-p of run is BURIN_RUN_TOP_P or BURIN_TOP_P in "
+                                 "the environment, and run.top-p or default.top-p in the file.");
+  text += "\n" + bold("burin-config") + "(1) shows and changes them.\n.SH ENVIRONMENT\n";
   for (const KnownVariable& variable : known_variables()) {
     text += entry(bold(variable.name), variable.what);
   }
