@@ -161,8 +161,11 @@ Check check_config(const Environment& environment, const Settings& settings) {
   std::error_code ignored;
   const std::string file = environment.config_file.string();
   if (const auto& problems = settings.problems(); !problems.empty()) {
+    const Error& first = problems.front();
     const std::string more = problems.size() > 1 ? fmt::format(", and {} more", problems.size() - 1) : "";
-    return {"config", Status::Fail, problems.front().message() + more, problems.front().hint() + " (" + file + ")"};
+    return {"config", Status::Fail, first.message() + more,
+            first.hint().empty() ? "`burin config list` shows where it is set"
+                                 : fmt::format("{} ({})", first.hint(), file)};
   }
   return {"config", Status::Ok, fs::exists(environment.config_file, ignored) ? file : file + ", not there", ""};
 }
@@ -170,6 +173,12 @@ Check check_config(const Environment& environment, const Settings& settings) {
 bool stands_for_option(const std::string& variable) {
   return std::ranges::any_of(setting_keys(),
                              [&](const SettingKey& key) { return variable_name(key.table, key.name) == variable; });
+}
+
+/** NAME=value, but never a secret. */
+std::string shown(const std::string& name, const std::string& value) {
+  const bool secret = name.ends_with("TOKEN") || name.ends_with("KEY");
+  return name + "=" + (secret ? "(hidden)" : value);
 }
 
 Check check_variables(const hub::Variables& variables) {
@@ -182,7 +191,7 @@ Check check_variables(const hub::Variables& variables) {
   for (const auto& [name, value] : variables) {
     const bool honoured = std::ranges::find(known, name) != known.end() || stands_for_option(name);
     if (honoured) {
-      set.push_back(name + "=" + value);
+      set.push_back(shown(name, value));
     } else if (name.starts_with("BURIN_")) {
       unknown.push_back(name);
     }

@@ -159,19 +159,35 @@ std::string variable_name(std::string_view table, std::string_view option) {
 
 Settings::Settings(const Environment& environment) : variables_(environment.variables) {
   std::error_code ignored;
-  if (environment.config_file.empty() || !std::filesystem::exists(environment.config_file, ignored)) {
-    return;
+  if (!environment.config_file.empty() && std::filesystem::exists(environment.config_file, ignored)) {
+    try {
+      read(read_file(environment.config_file, kMaxConfig));
+    } catch (const Error& error) {
+      problems_.insert(problems_.begin(), error);
+      fatal_ = 1;
+    }
   }
-  try {
-    read(read_file(environment.config_file, kMaxConfig));
-  } catch (const Error& error) {
-    problems_.insert(problems_.begin(), error);
-    fatal_ = 1;
-  }
+  check_variables();
 }
 
 Settings::Settings(hub::Variables variables, std::string_view config_text) : variables_(std::move(variables)) {
   read(config_text);
+  check_variables();
+}
+
+void Settings::check_variables() {
+  for (const SettingKey& key : setting_keys()) {
+    const std::string variable = variable_name(key.table, key.name);
+    const auto it = variables_.find(variable);
+    if (it == variables_.end()) {
+      continue;
+    }
+    try {
+      std::ranges::for_each(key.options, [&](const Option* option) { check_value(*option, it->second, variable); });
+    } catch (const Error& error) {
+      problems_.push_back(error);
+    }
+  }
 }
 
 void Settings::read(std::string_view config_text) {

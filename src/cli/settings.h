@@ -59,7 +59,7 @@ class Settings {
   /** The value for an option of the command (or of "default"), not yet checked; its default, maybe none, otherwise. */
   Setting find(std::string_view table, const Option& option) const;
 
-  /** All that is wrong with the file: no TOML, unknown keys, values of a wrong kind or out of range. */
+  /** All that is wrong: no TOML, unknown keys, values of a wrong kind or out of range, in variables too. */
   const std::vector<Error>& problems() const { return problems_; }
   /** Kind and range of a value from the file. Throws: InvalidArgument, naming file, line and key. */
   void check(const Option& option, const Setting& setting) const;
@@ -68,6 +68,7 @@ class Settings {
 
  private:
   void read(std::string_view config_text);
+  void check_variables();
   const ConfigEntry* entry(std::string_view table, std::string_view name) const;
 
   hub::Variables variables_;

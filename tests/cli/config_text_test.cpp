@@ -75,6 +75,8 @@ TEST(ConfigText, RefusesWhatIsNoToml) {
     EXPECT_EQ(error.code(), ErrorCode::Corrupt);
     EXPECT_THAT(error.message(), HasSubstr("config.toml:"));
   }
+  EXPECT_THROW(parse_config("a = 0.5-\u016a"), Error);
+  EXPECT_THAT(parse_config("a = \"\"\"x\\\n  \u00e9\"\"\"").front().values, ElementsAre("x\u00e9"));
   EXPECT_THROW(set("run = 5\n", "a", "7"), Error);
   EXPECT_THROW(parse_config(std::string(100000, '[')), Error);
 }

@@ -48,6 +48,13 @@ TEST(Settings, ReportWhatTheyDoNotKnow) {
   EXPECT_THROW(settings.check_keys(), Error);
 }
 
+TEST(Settings, ReportWrongVariables) {
+  const Settings settings({{"BURIN_TOP_P", "3"}, {"BURIN_RUN_STOP", "x"}, {"BURIN_NOTHING", "1"}}, "");
+  ASSERT_EQ(settings.problems().size(), 1);
+  EXPECT_EQ(settings.problems().front().message(), "BURIN_TOP_P: \"3\" is not 0 to 1");
+  EXPECT_NO_THROW(settings.check_keys());
+}
+
 TEST(Settings, AreCheckedByKind) {
   const auto problem = [](const std::string& line) {
     const Settings settings({}, "[run]\n" + line);
