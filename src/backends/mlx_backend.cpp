@@ -198,7 +198,10 @@ class MlxTools : public engine::ModelTools {
   Json import_gguf(const engine::ImportOptions& options) override {
     return at_border("import", options.file.filename().string(), [&] {
       return quantize::import_gguf(
-          {.file = options.file, .out_dir = options.out_dir, .on_progress = options.on_progress});
+          {.file = options.file,
+           .out_dir = options.out_dir,
+           .requantize_bits = options.requantize_bits,
+           .on_progress = options.on_progress});
     });
   }
 };

@@ -72,6 +72,21 @@ std::string bar(double fraction, std::string_view what) {
   return fmt::format("[{:=<{}}{:{}}] {:3.0f}% {}", "", done, "", kWidth - done, 100 * fraction, what);
 }
 
+int requantize_bits(const Context& context) {
+  return context.arguments.has("--requantize") ? std::stoi(context.arguments.text("--requantize")) : 0;
+}
+
+/** What could not be kept exactly, and what that cost. */
+void print_requantized(Context& context, const Json& rows) {
+  for (const Json& row : rows) {
+    context.output.print_untrusted(
+        fmt::format("{} tensor(s) of type {} stored in {} bits: relative RMS error {:.2g} (worst {:.2g}, {})\n",
+                    row["tensors"].get<int64_t>(), row["type"].get<std::string>(), row["bits"].get<int>(),
+                    row["rms_error"].get<double>(), row["max_rms_error"].get<double>(),
+                    row["worst"].get<std::string>()));
+  }
+}
+
 Json run(Context& context) {
   const std::string name = context.arguments.text("--name");
   const fs::path file = context.arguments.text("FILE");
@@ -84,7 +99,10 @@ Json run(Context& context) {
   const CancelScope scope;
   const Workplace workplace(context.environment.paths.model_home);
   Json data = tools->import_gguf(
-      {.file = file, .out_dir = workplace.model(), .on_progress = [&](double fraction, std::string_view what) {
+      {.file = file,
+       .out_dir = workplace.model(),
+       .requantize_bits = requantize_bits(context),
+       .on_progress = [&](double fraction, std::string_view what) {
          scope.check();
          context.output.progress(bar(fraction, what));
        }});
@@ -92,6 +110,7 @@ Json run(Context& context) {
   workplace.move_to(target);
   if (!context.output.is_json()) {
     context.output.print_untrusted(fmt::format("imported {} as {}\n", file.filename().string(), name));
+    print_requantized(context, data.value("requantized", Json::array()));
   }
   Json result{{"model", name}, {"source", file.filename().string()}};
   result.update(data);
@@ -109,8 +128,15 @@ extern const Command import_command{
                  .value_name = "NAME",
                  .help = "what the model will be called",
                  .required = true},
+                {.name = "--requantize",
+                 .kind = ValueKind::Choice,
+                 .value_name = "2|3|4|5|6|8|16",
+                 .help = "bits for tensors that MLX cannot hold exactly (Q2_K, Q3_K, Q6_K; 8 keeps them close, 16 is "
+                         "float16); without it such a file is refused"},
                 {.name = "--force", .help = "replace a model of that name"}},
-    .examples = {{.line = "burin import smollm2.gguf --name starter", .what = "then: burin run starter"}},
+    .examples = {{.line = "burin import smollm2.gguf --name starter", .what = "then: burin run starter"},
+                 {.line = "burin import llama-Q4_K_M.gguf --name llama --requantize 8",
+                  .what = "Q4_K comes over exactly, Q6_K in 8 bits with the error shown"}},
     .run = run,
 };
 

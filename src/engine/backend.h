@@ -115,6 +115,7 @@ class Backend {
 struct ImportOptions {
   std::filesystem::path file;
   std::filesystem::path out_dir;  // made here; must not exist
+  int requantize_bits = 0;        // for tensors that MLX cannot hold exactly; 0: refuse them; 16: float16
   std::function<void(double fraction, std::string_view what)> on_progress;
 };
 
@@ -122,7 +123,7 @@ struct ImportOptions {
 class ModelTools {
  public:
   virtual ~ModelTools() = default;
-  /** GGUF to an MLX folder; returns what was written: {model_type, tensors, size_bytes, quantization}. */
+  /** GGUF to an MLX folder; returns what was written: {model_type, tensors, size_bytes, quantization, requantized}. */
   virtual Json import_gguf(const ImportOptions& options) = 0;
 };
 

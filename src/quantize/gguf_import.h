@@ -13,12 +13,14 @@ namespace burin::quantize {
 struct GgufImportOptions {
   std::filesystem::path file;
   std::filesystem::path out_dir;  // made here; must not exist
+  int requantize_bits = 0;        // for tensors that MLX cannot hold exactly; 0: refuse them; 16: float16
   std::function<void(double fraction, std::string_view what)> on_progress;
 };
 
 /**
- * Imports Q4_0, Q4_1 (affine 4-bit, group 32), Q8_0 (affine 8-bit, group 32), F16, BF16 and F32 tensors exactly.
- * Returns {model_type, tensors, size_bytes, quantization}.
+ * Imports Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K (affine, group 32), MXFP4, NVFP4, F16, BF16 and F32 tensors exactly;
+ * Q2_K, Q3_K and Q6_K (groups of 16) through float32 to `requantize_bits`, with the error measured.
+ * Returns {model_type, tensors, size_bytes, quantization, requantized[{type, tensors, bits, .., rms_error, ..}]}.
  * Throws: NotFound, Corrupt, Unsupported (architecture, tensor type or tokenizer named) before anything is written;
  * InvalidArgument when `out_dir` exists.
  */

@@ -6,144 +6,84 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "quantize/gguf_names.h"
 
 namespace burin::quantize {
 namespace {
 
-constexpr int64_t kBlock = 32;  // values in a block of Q4_0, Q4_1 and Q8_0, and MLX's group
+constexpr int kRequantizedGroup = 64;
 
-struct NameRule {
-  std::string_view gguf;
-  std::string_view mlx;
-};
-constexpr std::array<NameRule, 3> kGlobalNames{
-    {{"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}}};
-constexpr std::array<NameRule, 14> kLayerNames{{{"attn_q", "self_attn.q_proj"},
-                                                {"attn_k", "self_attn.k_proj"},
-                                                {"attn_v", "self_attn.v_proj"},
-                                                {"attn_qkv", "self_attn.qkv_proj"},
-                                                {"attn_output", "self_attn.o_proj"},
-                                                {"attn_q_norm", "self_attn.q_norm"},
-                                                {"attn_k_norm", "self_attn.k_norm"},
-                                                {"attn_norm", "input_layernorm"},
-                                                {"post_attention_norm", "post_attention_layernorm"},
-                                                {"post_ffw_norm", "post_feedforward_layernorm"},
-                                                {"ffn_norm", "post_attention_layernorm"},
-                                                {"ffn_gate", "mlp.gate_proj"},
-                                                {"ffn_up", "mlp.up_proj"},
-                                                {"ffn_down", "mlp.down_proj"}}};
-constexpr std::array<std::string_view, 3> kConsumedByConfig{"rope_freqs.weight", "rope_factors_long.weight",
-                                                            "rope_factors_short.weight"};
-
-template <size_t N>
-std::optional<std::string> lookup(const std::array<NameRule, N>& rules, std::string_view part) {
-  const auto it = std::ranges::find(rules, part, &NameRule::gguf);
-  return it == rules.end() ? std::nullopt : std::optional<std::string>(it->mlx);
+bool is_float(const GgufTensor& tensor) {
+  return tensor.type->name == "F32" || tensor.type->name == "F16" || tensor.type->name == "BF16";
 }
 
-std::optional<std::string> layer_path(std::string_view part, const GgufFamily& family) {
-  if (part == "ffn_norm" && family.sandwich_norms) {
-    return "pre_feedforward_layernorm";
-  }
-  if (part == "ffn_up" && family.fused_projections) {
-    return "mlp.gate_up_proj";
-  }
-  return lookup(kLayerNames, part);
-}
-
-/** "blk.3.attn_q" -> "model.layers.3.self_attn.q_proj". */
-std::optional<std::string> module_path(std::string_view stem, const GgufFamily& family) {
-  if (!stem.starts_with("blk.")) {
-    return lookup(kGlobalNames, stem);
-  }
-  const size_t dot = stem.find('.', 4);
-  const std::string_view index = stem.substr(4, dot == std::string_view::npos ? dot : dot - 4);
-  if (dot == std::string_view::npos || index.empty() || index.size() > 4 ||
-      !std::ranges::all_of(index, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
-  }
-  const auto part = layer_path(stem.substr(dot + 1), family);
-  return part ? std::optional(fmt::format("model.layers.{}.{}", index, *part)) : std::nullopt;
-}
-
-AffineLayout layout_of(const GgufTensor& tensor, const std::string& file) {
-  const std::string_view type = tensor.type->name;
-  if (type == "F32" || type == "F16" || type == "BF16") {
-    return {};
-  }
-  const int bits = type == "Q4_0" || type == "Q4_1" ? 4 : type == "Q8_0" ? 8 : 0;
-  if (bits == 0 || tensor.shape.size() != 2) {
-    throw Error(ErrorCode::Unsupported, file, "tensor " + tensor.name + " of type " + std::string(type))
-        .hint("exact import reads Q4_0, Q4_1, Q8_0, F16, BF16 and F32; fetch the model in one of these");
-  }
-  return {.bits = bits};
-}
-
-float half_to_float(const std::byte* at) {
-  _Float16 value;
-  std::memcpy(&value, at, sizeof value);
-  return static_cast<float>(value);
-}
-
-/** scale and bias of one block, exactly as float32 holds them. */
-struct BlockFactors {
-  float scale;
-  float bias;
-};
-
-BlockFactors block_factors(std::string_view type, const std::byte* block) {
-  const float d = half_to_float(block);
-  if (type == "Q4_1") {
-    return {d, half_to_float(block + 2)};
-  }
-  return {d, (type == "Q8_0" ? -128.0F : -8.0F) * d};
-}
-
-std::vector<std::byte> read_tensor(const GgufTensor& tensor, const InputFile& file) {
-  std::vector<std::byte> bytes(tensor.nbytes);
-  file.read_at(tensor.offset, bytes);
-  return bytes;
-}
-
-/** float16 holds d and m as stored; a derived bias can leave its range, and then both become float32. */
-Dtype pick_scale_dtype(const GgufTensor& tensor, const InputFile& file) {
-  constexpr float kMaxHalf = 65504.0F;
-  const std::vector<std::byte> bytes = read_tensor(tensor, file);
-  Dtype dtype = Dtype::F16;
-  const auto step = static_cast<size_t>(tensor.type->bytes);
-  for (size_t at = 0; at < bytes.size(); at += step) {
-    const BlockFactors f = block_factors(tensor.type->name, bytes.data() + at);
-    if (!std::isfinite(f.scale) || !std::isfinite(f.bias)) {
-      throw Error(ErrorCode::Corrupt, file.name(), "tensor " + tensor.name + " has a scale that is no number");
+/** Types that burin cannot read first, then those that it cannot keep exactly: each by name, before any work. */
+void check_types(const PlanInput& input) {
+  std::set<std::string_view> inexact;
+  std::string example;
+  for (const GgufTensor& tensor : input.gguf.tensors()) {
+    if (is_consumed_by_config(tensor.name) || is_float(tensor)) {
+      continue;
     }
-    if (std::abs(f.bias) > kMaxHalf) {
-      dtype = Dtype::F32;
+    const BlockFormat* format = find_block_format(tensor.type->name);
+    if (format == nullptr || tensor.shape.size() != 2) {
+      throw Error(ErrorCode::Unsupported, input.file.name(),
+                  fmt::format("tensor {} of type {}", tensor.name, tensor.type->name))
+          .hint("matrices of Q2_K .. Q6_K, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4, F16, BF16 and F32 are read; "
+                "fetch the model in one of these");
+    }
+    if (!format->is_exact()) {
+      inexact.insert(format->name);
+      example = tensor.name;
+    }
+  }
+  if (!inexact.empty() && input.requantize_bits == 0) {
+    throw Error(ErrorCode::Unsupported, input.file.name(),
+                fmt::format("tensors of type {} (such as {}): MLX has no layout that holds them exactly",
+                            fmt::join(inexact, " and "), example))
+        .hint("--requantize 8 stores these, and only these, in 8 bits and reports the error that makes; "
+              "--requantize 16 keeps them as float16");
+  }
+}
+
+std::optional<float> as_half(float value) {
+  const auto rounded = static_cast<float>(static_cast<_Float16>(value));
+  return rounded == value ? std::optional(rounded) : std::nullopt;
+}
+
+/** NaN in the scale codes of a float mode: e8m0 255, e4m3 beyond 448. */
+bool is_valid_scale_code(const BlockFormat& format, uint8_t code) {
+  return format.mode == ops::QuantizationMode::Mxfp4 ? code != 0xFF : code <= 0x7E;
+}
+
+/** float16 where it holds every factor of the tensor exactly, else float32; bytes for float modes. */
+Dtype pick_factor_dtype(const GgufTensor& tensor, const BlockFormat& format, const InputFile& file) {
+  const std::vector<std::byte> bytes = read_tensor(tensor, file);
+  const bool affine = format.mode == ops::QuantizationMode::Affine;
+  Dtype dtype = affine ? Dtype::F16 : Dtype::U8;
+  BlockValues values;
+  for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(format.bytes)) {
+    format.unpack(reinterpret_cast<const uint8_t*>(bytes.data()) + at, values);
+    for (int g = 0; g < format.values / format.group; ++g) {
+      const bool number = affine ? std::isfinite(values.scales[g]) && std::isfinite(values.biases[g])
+                                 : is_valid_scale_code(format, values.scale_codes[g]);
+      if (!number) {
+        throw Error(ErrorCode::Corrupt, file.name(), "tensor " + tensor.name + " has a scale that is no number");
+      }
+      if (affine && !(as_half(values.scales[g]) && as_half(values.biases[g]))) {
+        dtype = Dtype::F32;
+      }
     }
   }
   return dtype;
-}
-
-/** Codes of one block as MLX packs them: value i at bits [i * bits, (i + 1) * bits), little-endian. */
-void pack_codes(std::string_view type, const std::byte* block, std::byte* out) {
-  if (type == "Q8_0") {
-    for (int64_t i = 0; i < kBlock; ++i) {
-      out[i] = block[2 + i] ^ std::byte{0x80};  // q + 128
-    }
-    return;
-  }
-  // A GGUF block keeps values 0..15 in the low nibbles and 16..31 in the high ones.
-  const std::byte* codes = block + (type == "Q4_1" ? 4 : 2);
-  for (int64_t i = 0; i < kBlock / 4; ++i) {
-    const std::byte a = codes[2 * i];
-    const std::byte b = codes[2 * i + 1];
-    out[i] = (a & std::byte{0x0F}) | (b << 4);
-    out[i + kBlock / 4] = (a >> 4) | (b & std::byte{0xF0});
-  }
 }
 
 void append_factor(std::vector<std::byte>& out, float value, Dtype dtype) {
@@ -157,38 +97,45 @@ void append_factor(std::vector<std::byte>& out, float value, Dtype dtype) {
   out.insert(out.end(), raw.begin(), raw.begin() + static_cast<ptrdiff_t>(size_of(dtype)));
 }
 
-/** The stored row that becomes row `row`: heads keep their rows as (pair, half) where MLX wants (half, pair). */
-int64_t source_row(const PlannedTensor& tensor, int64_t row) {
-  if (tensor.interleaved_heads == 0) {
-    return row;
+/** Codes, scales and biases of one matrix, as they go into the file. */
+struct PackedMatrix {
+  std::vector<std::byte> codes;
+  std::vector<std::byte> scales;
+  std::vector<std::byte> biases;
+};
+
+void append_factors(const PlannedTensor& tensor, const BlockValues& values, PackedMatrix& out) {
+  for (int g = 0; g < tensor.format->values / tensor.format->group; ++g) {
+    if (tensor.dtype == Dtype::U8) {
+      out.scales.push_back(std::byte{values.scale_codes[g]});
+    } else {
+      append_factor(out.scales, values.scales[g], tensor.dtype);
+      append_factor(out.biases, values.biases[g], tensor.dtype);
+    }
   }
-  const int64_t head_dim = tensor.source->shape[0] / tensor.interleaved_heads;
-  const int64_t half = head_dim / 2;
-  const int64_t in_head = row % head_dim;
-  return row - in_head + (in_head % half) * 2 + in_head / half;
 }
 
 void convert_quantized(const PlannedTensor& tensor, const std::vector<std::byte>& bytes, SafetensorsWriter& writer) {
+  const BlockFormat& format = *tensor.format;
   const int64_t rows = tensor.source->shape[0];
-  const int64_t blocks = tensor.source->shape[1] / kBlock;
-  const auto block_bytes = tensor.source->type->bytes;
-  const int64_t packed = kBlock * tensor.layout.bits / 8;
-  std::vector<std::byte> codes(static_cast<size_t>(rows * blocks * packed));
-  std::vector<std::byte> scales;
-  std::vector<std::byte> biases;
+  const int64_t blocks = tensor.source->shape[1] / format.values;
+  const int packed = format.values * format.bits / 8;
+  PackedMatrix out;
+  out.codes.resize(static_cast<size_t>(rows * blocks * packed));
+  std::byte* codes = out.codes.data();
+  BlockValues values;
   for (int64_t row = 0; row < rows; ++row) {
-    const std::byte* in = bytes.data() + source_row(tensor, row) * blocks * block_bytes;
-    std::byte* out = codes.data() + row * blocks * packed;
+    const auto* in = reinterpret_cast<const uint8_t*>(bytes.data()) + source_row(tensor, row) * blocks * format.bytes;
     for (int64_t i = 0; i < blocks; ++i) {
-      const BlockFactors f = block_factors(tensor.source->type->name, in + i * block_bytes);
-      append_factor(scales, f.scale, tensor.scale_dtype);
-      append_factor(biases, f.bias, tensor.scale_dtype);
-      pack_codes(tensor.source->type->name, in + i * block_bytes, out + i * packed);
+      format.unpack(in + i * format.bytes, values);
+      append_factors(tensor, values, out);
+      pack_codes(std::span(values.codes).first(static_cast<size_t>(format.values)), format.bits, codes);
+      codes += packed;
     }
   }
-  writer.write(codes);
-  writer.write(scales);
-  writer.write(biases);
+  writer.write(out.codes);
+  writer.write(out.scales);
+  writer.write(out.biases);
 }
 
 void convert_float(const PlannedTensor& tensor, std::vector<std::byte> bytes, SafetensorsWriter& writer) {
@@ -229,65 +176,89 @@ int64_t heads_of(const GgufTensor& source, const std::string& path, const Json& 
   return heads;
 }
 
-PlannedTensor plan_tensor(const GgufTensor& source, const GgufFamily& family, const Json& config,
-                          const InputFile& file) {
+/** Fills in how the tensor will be stored. */
+void plan_storage(PlannedTensor& planned, const PlanInput& input) {
+  const GgufTensor& source = *planned.source;
+  planned.format = find_block_format(source.type->name);
+  if (planned.format == nullptr) {
+    planned.dtype = float_dtype(source);
+    return;
+  }
+  planned.requantized = !planned.format->is_exact();
+  const Dtype factors = pick_factor_dtype(source, *planned.format, input.file);
+  if (!planned.requantized) {
+    planned.layout = {
+        .bits = planned.format->bits, .group_size = planned.format->group, .mode = planned.format->mode};
+    planned.dtype = factors;
+  } else if (input.requantize_bits < 16) {
+    planned.layout = {.bits = input.requantize_bits, .group_size = kRequantizedGroup};
+    planned.dtype = Dtype::F32;
+  }
+}
+
+PlannedTensor plan_tensor(const GgufTensor& source, const PlanInput& input) {
   const size_t dot = source.name.rfind('.');
   const std::string stem = source.name.substr(0, dot);
   const std::string suffix = dot == std::string::npos ? "" : source.name.substr(dot);
-  const auto path = module_path(stem, family);
+  const auto path = module_path(stem, input.family);
   if (!path || (suffix != ".weight" && suffix != ".bias")) {
-    throw Error(ErrorCode::Unsupported, file.name(), "tensor " + source.name + " belongs to no part that burin knows");
+    throw Error(ErrorCode::Unsupported, input.file.name(),
+                "tensor " + source.name + " belongs to no part that burin knows");
   }
-  PlannedTensor planned{
-      .source = &source, .path = *path, .name = *path + suffix, .layout = layout_of(source, file.name())};
-  if (planned.layout.bits != 0) {
-    planned.scale_dtype = pick_scale_dtype(source, file);
-  }
-  planned.interleaved_heads = family.interleaved_qk ? heads_of(source, *path, config, file) : 0;
-  planned.minus_one = family.norms_plus_one && path->ends_with("norm");
+  PlannedTensor planned{.source = &source, .path = *path, .name = *path + suffix};
+  plan_storage(planned, input);
+  planned.interleaved_heads = input.family.interleaved_qk ? heads_of(source, *path, input.config, input.file) : 0;
+  planned.minus_one = input.family.norms_plus_one && path->ends_with("norm");
   if (planned.minus_one && source.type->name != "F32") {
-    throw Error(ErrorCode::Unsupported, file.name(), "norm " + source.name + " that is not F32");
+    throw Error(ErrorCode::Unsupported, input.file.name(), "norm " + source.name + " that is not F32");
   }
   return planned;
 }
 
-}  // namespace
+Json entry_of(const TensorLayout& layout) {
+  return {{"group_size", layout.group_size}, {"bits", layout.bits}, {"mode", ops::name(layout.mode)}};
+}
 
-std::vector<PlannedTensor> plan_tensors(const GgufFile& gguf, const GgufFamily& family, const Json& config,
-                                        const InputFile& file) {
-  std::vector<PlannedTensor> plan;
-  for (const GgufTensor& tensor : gguf.tensors()) {
-    if (std::ranges::find(kConsumedByConfig, tensor.name) == kConsumedByConfig.end()) {
-      layout_of(tensor, file.name());
+/** The layout of most matrices; none when all are floats. */
+std::optional<TensorLayout> usual_layout(const std::vector<PlannedTensor>& plan) {
+  std::vector<std::pair<TensorLayout, int>> count;
+  for (const PlannedTensor& tensor : plan) {
+    if (tensor.layout.bits == 0) {
+      continue;
+    }
+    const auto it = std::ranges::find(count, tensor.layout, &std::pair<TensorLayout, int>::first);
+    if (it == count.end()) {
+      count.emplace_back(tensor.layout, 1);
+    } else {
+      ++it->second;
     }
   }
-  for (const GgufTensor& tensor : gguf.tensors()) {
-    if (std::ranges::find(kConsumedByConfig, tensor.name) == kConsumedByConfig.end()) {
-      plan.push_back(plan_tensor(tensor, family, config, file));
+  const auto most = std::ranges::max_element(count, {}, &std::pair<TensorLayout, int>::second);
+  return most == count.end() ? std::nullopt : std::optional(most->first);
+}
+
+}  // namespace
+
+std::vector<PlannedTensor> plan_tensors(const PlanInput& input) {
+  check_types(input);
+  std::vector<PlannedTensor> plan;
+  for (const GgufTensor& tensor : input.gguf.tensors()) {
+    if (!is_consumed_by_config(tensor.name)) {
+      plan.push_back(plan_tensor(tensor, input));
     }
   }
   return plan;
 }
 
 Json quantization_config(const std::vector<PlannedTensor>& plan) {
-  std::map<int, int> count;
-  for (const PlannedTensor& tensor : plan) {
-    count[tensor.layout.bits] += tensor.source->shape.size() == 2 ? 1 : 0;
-  }
-  count.erase(0);
-  if (count.empty()) {
+  const auto usual = usual_layout(plan);
+  if (!usual) {
     return nullptr;
   }
-  const int bits = std::ranges::max_element(count, {}, [](const auto& item) { return item.second; })->first;
-  Json map = {{"group_size", 32}, {"bits", bits}, {"mode", "affine"}};
+  Json map = entry_of(*usual);
   for (const PlannedTensor& tensor : plan) {
-    if (tensor.source->shape.size() != 2 || tensor.layout.bits == bits) {
-      continue;
-    }
-    if (tensor.layout.bits == 0) {
-      map[tensor.path] = false;
-    } else {
-      map[tensor.path] = {{"group_size", 32}, {"bits", tensor.layout.bits}, {"mode", "affine"}};
+    if (tensor.source->shape.size() == 2 && tensor.layout != *usual) {
+      map[tensor.path] = tensor.layout.bits == 0 ? Json(false) : entry_of(tensor.layout);
     }
   }
   return map;
@@ -295,14 +266,34 @@ Json quantization_config(const std::vector<PlannedTensor>& plan) {
 
 std::vector<TensorInfo> output_tensors(const PlannedTensor& tensor) {
   const std::vector<int64_t>& shape = tensor.source->shape;
-  if (tensor.layout.bits == 0) {
-    return {{.name = tensor.name, .dtype = float_dtype(*tensor.source), .shape = shape}};
+  const TensorLayout& layout = tensor.layout;
+  if (layout.bits == 0) {
+    return {{.name = tensor.name, .dtype = tensor.dtype, .shape = shape}};
   }
-  const std::vector<int64_t> groups{shape[0], shape[1] / kBlock};
-  return {
-      {.name = tensor.path + ".weight", .dtype = Dtype::U32, .shape = {shape[0], shape[1] * tensor.layout.bits / 32}},
-      {.name = tensor.path + ".scales", .dtype = tensor.scale_dtype, .shape = groups},
-      {.name = tensor.path + ".biases", .dtype = tensor.scale_dtype, .shape = groups}};
+  const std::vector<int64_t> groups{shape[0], shape[1] / layout.group_size};
+  std::vector<TensorInfo> entries{
+      {.name = tensor.path + ".weight", .dtype = Dtype::U32, .shape = {shape[0], shape[1] * layout.bits / 32}},
+      {.name = tensor.path + ".scales", .dtype = tensor.dtype, .shape = groups}};
+  if (layout.mode == ops::QuantizationMode::Affine) {
+    entries.push_back({.name = tensor.path + ".biases", .dtype = tensor.dtype, .shape = groups});
+  }
+  return entries;
+}
+
+std::vector<std::byte> read_tensor(const GgufTensor& tensor, const InputFile& file) {
+  std::vector<std::byte> bytes(tensor.nbytes);
+  file.read_at(tensor.offset, bytes);
+  return bytes;
+}
+
+int64_t source_row(const PlannedTensor& tensor, int64_t row) {
+  if (tensor.interleaved_heads == 0) {
+    return row;
+  }
+  const int64_t head_dim = tensor.source->shape[0] / tensor.interleaved_heads;
+  const int64_t half = head_dim / 2;
+  const int64_t in_head = row % head_dim;
+  return row - in_head + (in_head % half) * 2 + in_head / half;
 }
 
 void convert(const PlannedTensor& tensor, const InputFile& file, SafetensorsWriter& writer) {
