@@ -197,11 +197,10 @@ class MlxTools : public engine::ModelTools {
  public:
   Json import_gguf(const engine::ImportOptions& options) override {
     return at_border("import", options.file.filename().string(), [&] {
-      return quantize::import_gguf(
-          {.file = options.file,
-           .out_dir = options.out_dir,
-           .requantize_bits = options.requantize_bits,
-           .on_progress = options.on_progress});
+      return quantize::import_gguf({.file = options.file,
+                                    .out_dir = options.out_dir,
+                                    .requantize_bits = options.requantize_bits,
+                                    .on_progress = options.on_progress});
     });
   }
 };

@@ -357,6 +357,9 @@ const std::vector<std::string>& GgufFile::strings(const std::string& key) const 
 const std::vector<int64_t>& GgufFile::integers(const std::string& key) const {
   return get<std::vector<int64_t>>(key, "list of integers");
 }
+const std::vector<double>& GgufFile::floats(const std::string& key) const {
+  return get<std::vector<double>>(key, "list of floats");
+}
 
 const GgufTensor* GgufFile::find_tensor(const std::string& name) const {
   const auto it = std::ranges::find(tensors_, name, &GgufTensor::name);

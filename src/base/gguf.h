@@ -53,6 +53,7 @@ class GgufFile {
   std::string string_or(const std::string& key, std::string_view fallback) const;
   const std::vector<std::string>& strings(const std::string& key) const;
   const std::vector<int64_t>& integers(const std::string& key) const;
+  const std::vector<double>& floats(const std::string& key) const;
 
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
   const GgufTensor* find_tensor(const std::string& name) const;

@@ -79,11 +79,10 @@ int requantize_bits(const Context& context) {
 /** What could not be kept exactly, and what that cost. */
 void print_requantized(Context& context, const Json& rows) {
   for (const Json& row : rows) {
-    context.output.print_untrusted(
-        fmt::format("{} tensor(s) of type {} stored in {} bits: relative RMS error {:.2g} (worst {:.2g}, {})\n",
-                    row["tensors"].get<int64_t>(), row["type"].get<std::string>(), row["bits"].get<int>(),
-                    row["rms_error"].get<double>(), row["max_rms_error"].get<double>(),
-                    row["worst"].get<std::string>()));
+    context.output.print_untrusted(fmt::format(
+        "{} tensor(s) of type {} stored in {} bits: relative RMS error {:.2g} (worst {:.2g}, {})\n",
+        row["tensors"].get<int64_t>(), row["type"].get<std::string>(), row["bits"].get<int>(),
+        row["rms_error"].get<double>(), row["max_rms_error"].get<double>(), row["worst"].get<std::string>()));
   }
 }
 
@@ -98,14 +97,13 @@ Json run(Context& context) {
   const auto tools = context.open_module("mlx").make_tools();
   const CancelScope scope;
   const Workplace workplace(context.environment.paths.model_home);
-  Json data = tools->import_gguf(
-      {.file = file,
-       .out_dir = workplace.model(),
-       .requantize_bits = requantize_bits(context),
-       .on_progress = [&](double fraction, std::string_view what) {
-         scope.check();
-         context.output.progress(bar(fraction, what));
-       }});
+  Json data = tools->import_gguf({.file = file,
+                                  .out_dir = workplace.model(),
+                                  .requantize_bits = requantize_bits(context),
+                                  .on_progress = [&](double fraction, std::string_view what) {
+                                    scope.check();
+                                    context.output.progress(bar(fraction, what));
+                                  }});
   scope.check();
   workplace.move_to(target);
   if (!context.output.is_json()) {

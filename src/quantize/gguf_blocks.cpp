@@ -28,7 +28,8 @@ void split_nibbles(const uint8_t* in, int count, uint8_t* codes) {
   }
 }
 
-/** Pairs of bits: each 32 bytes hold four runs of 32 values, the lowest bits first; shifted left by `shift` into codes. */
+/** Pairs of bits: each 32 bytes hold four runs of 32 values, the lowest bits first; shifted left by `shift` into codes.
+ */
 void add_bit_pairs(const uint8_t* in, int bytes, int shift, BlockValues& out) {
   for (int i = 0; i < bytes * 4; ++i) {
     const int run = i / 32;

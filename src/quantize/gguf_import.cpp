@@ -127,11 +127,8 @@ Json import_gguf(const GgufImportOptions& options) {
   const GgufFamily& family = find_family(gguf);
   const Json config = make_config(gguf, family, file);
   const TokenizerFiles tokenizer = make_tokenizer(gguf, config["vocab_size"].get<int64_t>());
-  const std::vector<PlannedTensor> plan = plan_tensors({.gguf = gguf,
-                                                        .file = file,
-                                                        .family = family,
-                                                        .config = config,
-                                                        .requantize_bits = options.requantize_bits});
+  const std::vector<PlannedTensor> plan = plan_tensors(
+      {.gguf = gguf, .file = file, .family = family, .config = config, .requantize_bits = options.requantize_bits});
   const Json full_config = with_quantization(config, plan, tokenizer.generation_config);
 
   StagingFolder staging(options.out_dir);

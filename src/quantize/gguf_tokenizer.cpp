@@ -9,10 +9,12 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "quantize/pre_tokenizers.h"
+#include "quantize/spm_tokenizer.h"
 
 namespace burin::quantize {
 namespace {
 
+constexpr int64_t kUnknown = 2;
 constexpr int64_t kControl = 3;
 constexpr int64_t kUserDefined = 4;
 
@@ -58,18 +60,24 @@ Json added_token(int64_t id, const std::string& content, bool special) {
           {"rstrip", false}, {"normalized", false}, {"special", special}};
 }
 
-Json added_tokens(const GgufFile& gguf, const std::vector<std::string>& tokens) {
-  Json list = Json::array();
+/** One type for every token; all are normal where the file does not say. */
+std::vector<int64_t> token_types(const GgufFile& gguf, size_t tokens) {
   if (!gguf.has("tokenizer.ggml.token_type")) {
-    return list;
+    return std::vector<int64_t>(tokens, 1);
   }
   const std::vector<int64_t>& types = gguf.integers("tokenizer.ggml.token_type");
-  if (types.size() != tokens.size()) {
+  if (types.size() != tokens) {
     throw corrupt(gguf, "tokenizer.ggml.token_type and .tokens differ in length");
   }
+  return types;
+}
+
+Json added_tokens(const std::vector<std::string>& tokens, const std::vector<int64_t>& types) {
+  Json list = Json::array();
   for (size_t id = 0; id < tokens.size(); ++id) {
-    if ((types[id] == kControl || types[id] == kUserDefined) && !tokens[id].empty()) {
-      list.push_back(added_token(static_cast<int64_t>(id), tokens[id], types[id] == kControl));
+    const bool special = types[id] == kControl || types[id] == kUnknown;
+    if ((special || types[id] == kUserDefined) && !tokens[id].empty()) {
+      list.push_back(added_token(static_cast<int64_t>(id), tokens[id], special));
     }
   }
   return list;
@@ -85,11 +93,8 @@ Json checked_merges(const GgufFile& gguf) {
   return merges;
 }
 
-/** Puts bos in front, or eos behind, where the file asks for it. */
+/** Puts bos in front and eos behind, those that are there. */
 Json post_processor(const std::vector<std::string>& tokens, std::optional<int64_t> bos, std::optional<int64_t> eos) {
-  if (!bos && !eos) {
-    return {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", false}, {"use_regex", true}};
-  }
   Json single = Json::array();
   Json pair = Json::array();
   Json special = Json::object();
@@ -113,11 +118,17 @@ Json post_processor(const std::vector<std::string>& tokens, std::optional<int64_
   return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special}};
 }
 
-Json tokenizer_json(const GgufFile& gguf, const std::vector<std::string>& tokens, const PreTokenizer& pre) {
-  const bool add_bos = gguf.boolean_or("tokenizer.ggml.add_bos_token", pre.add_bos);
-  const bool add_eos = gguf.boolean_or("tokenizer.ggml.add_eos_token", false);
-  const auto bos = token_id(gguf, "bos", tokens.size());
-  const auto eos = token_id(gguf, "eos", tokens.size());
+/** What the two kinds of vocabulary differ in. */
+struct Parts {
+  Json normalizer;
+  Json pre_tokenizer;
+  Json plain_post_processor;  // where nothing is put around the text
+  Json decoder;
+  Json model;
+  bool add_bos = false;  // where the file does not say
+};
+
+Json bpe_model(const std::vector<std::string>& tokens) {
   Json model = {{"type", "BPE"},
                 {"dropout", nullptr},
                 {"unk_token", nullptr},
@@ -125,18 +136,74 @@ Json tokenizer_json(const GgufFile& gguf, const std::vector<std::string>& tokens
                 {"end_of_word_suffix", nullptr},
                 {"fuse_unk", false},
                 {"byte_fallback", false},
-                {"ignore_merges", pre.ignore_merges}};
+                {"ignore_merges", false}};
   model["vocab"] = vocabulary(tokens);
-  model["merges"] = checked_merges(gguf);
+  return model;
+}
+
+Json byte_level(bool trim_offsets) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", trim_offsets}, {"use_regex", true}};
+}
+
+Parts byte_level_parts(const GgufFile& gguf, const std::vector<std::string>& tokens) {
+  const PreTokenizer pre = make_pre_tokenizer(gguf.string_or("tokenizer.ggml.pre", "gpt-2"), gguf.name());
+  Parts parts{.normalizer = pre.normalizer,
+              .pre_tokenizer = pre.pre_tokenizer,
+              .plain_post_processor = byte_level(false),
+              .decoder = byte_level(true),
+              .model = bpe_model(tokens),
+              .add_bos = pre.add_bos};
+  parts.model["ignore_merges"] = pre.ignore_merges;
+  parts.model["merges"] = checked_merges(gguf);
+  return parts;
+}
+
+Parts sentencepiece_parts(const GgufFile& gguf, const std::vector<std::string>& tokens,
+                          const std::vector<int64_t>& types) {
+  SpmParts spm = make_spm_parts(gguf, tokens, types);
+  Parts parts{.normalizer = std::move(spm.normalizer),
+              .pre_tokenizer = nullptr,
+              .plain_post_processor = nullptr,
+              .decoder = std::move(spm.decoder),
+              .model = bpe_model(tokens),
+              .add_bos = true};
+  parts.model["unk_token"] = std::move(spm.unk_token);
+  parts.model["fuse_unk"] = true;
+  parts.model["byte_fallback"] = spm.byte_fallback;
+  parts.model["merges"] = std::move(spm.merges);
+  return parts;
+}
+
+Parts make_parts(const GgufFile& gguf, const std::vector<std::string>& tokens, const std::vector<int64_t>& types) {
+  const std::string& model = gguf.string("tokenizer.ggml.model");
+  if (model == "gpt2") {
+    return byte_level_parts(gguf, tokens);
+  }
+  if (model == "llama") {
+    return sentencepiece_parts(gguf, tokens, types);
+  }
+  throw Error(ErrorCode::Unsupported, gguf.name(), "tokenizer model \"" + model + "\"")
+      .hint(
+          "vocabularies of \"gpt2\" (byte-level BPE) and \"llama\" (SentencePiece BPE) are imported; use an MLX "
+          "conversion of this model");
+}
+
+Json tokenizer_json(const GgufFile& gguf, const std::vector<std::string>& tokens) {
+  const std::vector<int64_t> types = token_types(gguf, tokens.size());
+  Parts parts = make_parts(gguf, tokens, types);
+  auto bos = token_id(gguf, "bos", tokens.size());
+  auto eos = token_id(gguf, "eos", tokens.size());
+  bos = gguf.boolean_or("tokenizer.ggml.add_bos_token", parts.add_bos) ? bos : std::nullopt;
+  eos = gguf.boolean_or("tokenizer.ggml.add_eos_token", false) ? eos : std::nullopt;
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},
-          {"added_tokens", added_tokens(gguf, tokens)},
-          {"normalizer", pre.normalizer},
-          {"pre_tokenizer", pre.pre_tokenizer},
-          {"post_processor", post_processor(tokens, add_bos ? bos : std::nullopt, add_eos ? eos : std::nullopt)},
-          {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-          {"model", std::move(model)}};
+          {"added_tokens", added_tokens(tokens, types)},
+          {"normalizer", std::move(parts.normalizer)},
+          {"pre_tokenizer", std::move(parts.pre_tokenizer)},
+          {"post_processor", bos || eos ? post_processor(tokens, bos, eos) : std::move(parts.plain_post_processor)},
+          {"decoder", std::move(parts.decoder)},
+          {"model", std::move(parts.model)}};
 }
 
 Json tokenizer_config(const GgufFile& gguf, const std::vector<std::string>& tokens, const Json& added) {
@@ -183,14 +250,9 @@ Json generation_config(const GgufFile& gguf, size_t tokens) {
 }  // namespace
 
 TokenizerFiles make_tokenizer(const GgufFile& gguf, int64_t vocab_size) {
-  if (const std::string& model = gguf.string("tokenizer.ggml.model"); model != "gpt2") {
-    throw Error(ErrorCode::Unsupported, gguf.name(), "tokenizer model \"" + model + "\"")
-        .hint("only byte-level BPE vocabularies (\"gpt2\") are imported; use an MLX conversion of this model");
-  }
-  const PreTokenizer pre = make_pre_tokenizer(gguf.string_or("tokenizer.ggml.pre", "gpt-2"), gguf.name());
   const std::vector<std::string>& tokens = checked_tokens(gguf, vocab_size);
   TokenizerFiles files;
-  files.tokenizer = tokenizer_json(gguf, tokens, pre);
+  files.tokenizer = tokenizer_json(gguf, tokens);
   files.tokenizer_config = tokenizer_config(gguf, tokens, files.tokenizer["added_tokens"]);
   files.generation_config = generation_config(gguf, tokens.size());
   return files;

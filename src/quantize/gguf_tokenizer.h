@@ -14,7 +14,8 @@ struct TokenizerFiles {
 };
 
 /**
- * Builds a byte-level BPE tokenizer (tokenizer.ggml.model "gpt2") with the pre-tokenizer that tokenizer.ggml.pre names.
+ * Builds a byte-level BPE tokenizer (tokenizer.ggml.model "gpt2") with the pre-tokenizer that tokenizer.ggml.pre names,
+ * or a SentencePiece one ("llama") with merges made from its scores.
  * Throws: Unsupported for other models and pre-tokenizers (named), Corrupt for a vocabulary that contradicts itself.
  */
 TokenizerFiles make_tokenizer(const GgufFile& gguf, int64_t vocab_size);

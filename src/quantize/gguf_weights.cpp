@@ -37,8 +37,9 @@ void check_types(const PlanInput& input) {
     if (format == nullptr || tensor.shape.size() != 2) {
       throw Error(ErrorCode::Unsupported, input.file.name(),
                   fmt::format("tensor {} of type {}", tensor.name, tensor.type->name))
-          .hint("matrices of Q2_K .. Q6_K, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4, F16, BF16 and F32 are read; "
-                "fetch the model in one of these");
+          .hint(
+              "matrices of Q2_K .. Q6_K, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4, F16, BF16 and F32 are read; "
+              "fetch the model in one of these");
     }
     if (!format->is_exact()) {
       inexact.insert(format->name);
@@ -49,8 +50,9 @@ void check_types(const PlanInput& input) {
     throw Error(ErrorCode::Unsupported, input.file.name(),
                 fmt::format("tensors of type {} (such as {}): MLX has no layout that holds them exactly",
                             fmt::join(inexact, " and "), example))
-        .hint("--requantize 8 stores these, and only these, in 8 bits and reports the error that makes; "
-              "--requantize 16 keeps them as float16");
+        .hint(
+            "--requantize 8 stores these, and only these, in 8 bits and reports the error that makes; "
+            "--requantize 16 keeps them as float16");
   }
 }
 
@@ -187,8 +189,7 @@ void plan_storage(PlannedTensor& planned, const PlanInput& input) {
   planned.requantized = !planned.format->is_exact();
   const Dtype factors = pick_factor_dtype(source, *planned.format, input.file);
   if (!planned.requantized) {
-    planned.layout = {
-        .bits = planned.format->bits, .group_size = planned.format->group, .mode = planned.format->mode};
+    planned.layout = {.bits = planned.format->bits, .group_size = planned.format->group, .mode = planned.format->mode};
     planned.dtype = factors;
   } else if (input.requantize_bits < 16) {
     planned.layout = {.bits = input.requantize_bits, .group_size = kRequantizedGroup};
