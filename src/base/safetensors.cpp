@@ -24,7 +24,7 @@ struct DtypeRow {
   std::string_view name;
   size_t size;
 };
-constexpr std::array<DtypeRow, 13> kDtypes{{{"BOOL", 1},
+constexpr std::array<DtypeRow, 15> kDtypes{{{"BOOL", 1},
                                             {"U8", 1},
                                             {"I8", 1},
                                             {"U16", 2},
@@ -36,7 +36,9 @@ constexpr std::array<DtypeRow, 13> kDtypes{{{"BOOL", 1},
                                             {"F16", 2},
                                             {"BF16", 2},
                                             {"F32", 4},
-                                            {"F64", 8}}};
+                                            {"F64", 8},
+                                            {"F8_E4M3", 1},
+                                            {"F8_E8M0", 1}}};
 
 Error corrupt(std::string_view file, const std::string& message) {
   return Error(ErrorCode::Corrupt, file, message);
@@ -46,7 +48,7 @@ Dtype parse_dtype(const std::string& text, const std::string& tensor, std::strin
   const auto row = std::ranges::find(kDtypes, text, &DtypeRow::name);
   if (row == kDtypes.end()) {
     throw Error(ErrorCode::Unsupported, file, "tensor " + tensor + " has elements of type " + text)
-        .hint("burin reads BOOL, integers, F16, BF16, F32 and F64");
+        .hint("burin reads BOOL, integers, F8_E4M3, F8_E8M0, F16, BF16, F32 and F64");
   }
   return static_cast<Dtype>(row - kDtypes.begin());
 }

@@ -15,8 +15,8 @@
 
 namespace burin {
 
-/** Element types that MLX can hold. */
-enum class Dtype { Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, BF16, F32, F64 };
+/** Element types that MLX can hold, and floats of one byte, which it holds as bytes. */
+enum class Dtype { Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, BF16, F32, F64, F8E4M3, F8E8M0 };
 
 /** The name in a safetensors header: "BF16". */
 std::string_view name(Dtype dtype);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "models/architecture.h"
+#include "models/foreign_weights.h"
 #include "models/weights.h"
 #include "nn/decoder.h"
 #include "ops/runtime.h"
@@ -105,17 +106,24 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   const JsonView config(json, "config.json");
   refuse_custom_code(config);
   const Architecture& architecture = find_architecture(config);
-  nn::QuantizationMap quantization = nn::QuantizationMap::from_config(config);
+  const auto foreign = find_foreign_quantization(config, model_dir);
+  nn::QuantizationMap quantization =
+      foreign ? nn::QuantizationMap::from_shapes() : nn::QuantizationMap::from_config(config);
 
   WeightFiles files(model_dir);
   if (architecture.sanitize != nullptr) {
     files.rename(architecture.sanitize);
   }
+  std::optional<ForeignWeights> converted;
+  if (foreign) {
+    converted.emplace(files, *foreign);
+  }
+  nn::TensorSource& tensors = converted ? static_cast<nn::TensorSource&>(*converted) : files;
   const nn::DecoderSpec spec =
-      architecture.spec(config, [&](const std::string& name) { return files.find(name) != nullptr; });
+      architecture.spec(config, [&](const std::string& name) { return tensors.find(name) != nullptr; });
   files.drop_if([&](std::string_view name) { return is_unused(name, spec); });
   const bool on_cpu = mx::default_device() == mx::Device::cpu;
-  nn::Parameters parameters(files, std::move(quantization), options.precision, on_cpu, spec.prefix);
+  nn::Parameters parameters(tensors, std::move(quantization), options.precision, on_cpu, spec.prefix);
   nn::Decoder decoder(parameters, spec);
   files.require_all_taken();
   files.read_all(ops::threads(), options.on_progress);

@@ -28,7 +28,9 @@ mx::Dtype to_mx(Dtype dtype) {
     case Dtype::Bool:
       return mx::bool_;
     case Dtype::U8:
-      return mx::uint8;
+    case Dtype::F8E4M3:
+    case Dtype::F8E8M0:
+      return mx::uint8;  // MLX has no type for them; who reads them decodes the bytes
     case Dtype::I8:
       return mx::int8;
     case Dtype::U16:
@@ -151,17 +153,55 @@ const nn::StoredTensor* WeightFiles::find(const std::string& name) const {
   return it == entries_.end() ? nullptr : &it->second.stored;
 }
 
-mx::array WeightFiles::take(const std::string& name, bool widen) {
-  Entry& entry = entries_.at(name);
-  const bool half = entry.stored.dtype == mx::float16 || entry.stored.dtype == mx::bfloat16;
-  const bool widens = widen && half;
-  const uint64_t size = entry.nbytes * (widens ? 2 : 1);
+std::vector<std::string> WeightFiles::names() const {
+  std::vector<std::string> names;
+  names.reserve(entries_.size());
+  for (const auto& item : entries_) {
+    names.push_back(item.first);
+  }
+  return names;
+}
+
+std::vector<std::byte> WeightFiles::read(const std::string& name) const {
+  const Entry& entry = entries_.at(name);
+  std::vector<std::byte> bytes(entry.nbytes);
+  entry.file->read_at(entry.offset, bytes);
+  return bytes;
+}
+
+mx::allocator::Data WeightFiles::allocate(uint64_t size, const std::string& name) {
   mx::allocator::Data data = mx::allocator::malloc(size);
   auto* target = static_cast<std::byte*>(data.buffer().raw_ptr());
   if (target == nullptr && size > 0) {
     throw Error(ErrorCode::ResourceExhausted, "weights", fmt::format("no memory for {} bytes of {}", size, name));
   }
   advise_huge_pages(target, size);
+  taken_bytes_ += size;
+  return data;
+}
+
+mx::array WeightFiles::compute(const nn::StoredTensor& result, const std::vector<std::string>& sources,
+                               std::function<void(std::byte*)> fill) {
+  for (const std::string& source : sources) {
+    entries_.at(source).taken = true;
+  }
+  uint64_t size = result.dtype.size();
+  for (const int dim : result.shape) {
+    size *= static_cast<uint64_t>(dim);
+  }
+  mx::allocator::Data data = allocate(size, sources.front());
+  auto* target = static_cast<std::byte*>(data.buffer().raw_ptr());
+  computations_.emplace_back([fill = std::move(fill), target] { fill(target); });
+  return mx::array(std::move(data), result.shape, result.dtype);
+}
+
+mx::array WeightFiles::take(const std::string& name, bool widen) {
+  Entry& entry = entries_.at(name);
+  const bool half = entry.stored.dtype == mx::float16 || entry.stored.dtype == mx::bfloat16;
+  const bool widens = widen && half;
+  const uint64_t size = entry.nbytes * (widens ? 2 : 1);
+  mx::allocator::Data data = allocate(size, name);
+  auto* target = static_cast<std::byte*>(data.buffer().raw_ptr());
   for (uint64_t at = 0; at < entry.nbytes; at += kPiece) {
     jobs_.push_back({.file = entry.file,
                      .offset = entry.offset + at,
@@ -171,7 +211,6 @@ mx::array WeightFiles::take(const std::string& name, bool widen) {
                      .is_bfloat16 = entry.stored.dtype == mx::bfloat16});
   }
   entry.taken = true;
-  taken_bytes_ += size;
   const mx::Dtype dtype = widens ? mx::float32 : entry.stored.dtype;
   if (entry.transposed) {
     const mx::Shape stored{entry.stored.shape[1], entry.stored.shape[0]};
@@ -229,21 +268,22 @@ void WeightFiles::run(const ReadJob& job) {
 }
 
 void WeightFiles::read_all(int threads, const std::function<void(double)>& on_progress) {
+  const size_t total = jobs_.size() + computations_.size();
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
   const auto work = [&](bool reports) {
     try {
-      for (size_t i = next++; i < jobs_.size(); i = next++) {
-        run(jobs_[i]);
+      for (size_t i = next++; i < total; i = next++) {
+        i < jobs_.size() ? run(jobs_[i]) : computations_[i - jobs_.size()]();
         if (reports && on_progress) {
-          on_progress(static_cast<double>(i + 1) / static_cast<double>(jobs_.size()));
+          on_progress(static_cast<double>(i + 1) / static_cast<double>(total));
         }
       }
     } catch (...) {
       const std::scoped_lock lock(failure_mutex);
       failure = std::current_exception();
-      next = jobs_.size();
+      next = total;
     }
   };
   {
@@ -254,6 +294,7 @@ void WeightFiles::read_all(int threads, const std::function<void(double)>& on_pr
     work(true);
   }
   jobs_.clear();
+  computations_.clear();
   if (failure) {
     std::rethrow_exception(failure);
   }

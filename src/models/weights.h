@@ -31,6 +31,13 @@ class WeightFiles : public nn::TensorSource {
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
 
+  std::vector<std::string> names() const;
+  /** The tensor's bytes as they are in the file. Threads: any. Throws: Corrupt when the file ends early. */
+  std::vector<std::byte> read(const std::string& name) const;
+  /** An array that `fill` makes from `sources` while read_all runs; these count as taken. Threads: fill is on any. */
+  mx::array compute(const nn::StoredTensor& result, const std::vector<std::string>& sources,
+                    std::function<void(std::byte* out)> fill);
+
   /** Gives tensors their names in the decoder. Throws: Corrupt when two would have the same. */
   void rename(const std::function<std::optional<SanitizedName>(const std::string& name)>& sanitize);
   /** Leaves out tensors that the architecture has no use for. */
@@ -61,11 +68,13 @@ class WeightFiles : public nn::TensorSource {
   };
 
   void add_file(const std::filesystem::path& path);
+  mx::allocator::Data allocate(uint64_t size, const std::string& name);
   static void run(const ReadJob& job);
 
   std::vector<std::unique_ptr<InputFile>> files_;
   std::map<std::string, Entry> entries_;
   std::vector<ReadJob> jobs_;
+  std::vector<std::function<void()>> computations_;
   uint64_t taken_bytes_ = 0;
 };
 

@@ -1,95 +1,25 @@
 #include "nn/parameters.h"
 
-#include <algorithm>
-#include <array>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/error.h"
-#include "base/quantization.h"
 
 namespace burin::nn {
-namespace {
-
 using ops::QuantizationMode;
-
-/** The modes besides affine have one shape each. */
-constexpr std::array<QuantizationEntry, 3> kFloatModes{
-    {{32, 4, QuantizationMode::Mxfp4}, {32, 8, QuantizationMode::Mxfp8}, {16, 4, QuantizationMode::Nvfp4}}};
-
-QuantizationEntry checked(QuantizationEntry entry, const std::string& where) {
-  if (!is_supported_quantization(name(entry.mode), entry.bits, entry.group_size)) {
-    throw Error(
-        ErrorCode::Unsupported, where,
-        fmt::format("{} quantization with {} bits in groups of {}", name(entry.mode), entry.bits, entry.group_size))
-        .hint(
-            "supported: affine with 2, 3, 4, 5, 6, 8 bits in groups of 32, 64 or 128; mxfp4 and mxfp8 in groups of 32; "
-            "nvfp4 in groups of 16");
-  }
-  return entry;
-}
-
-QuantizationEntry defaults_of(const JsonView& view) {
-  const std::string mode = view.string_or("mode", "affine");
-  if (mode == "affine") {
-    return {};
-  }
-  for (const QuantizationEntry& known : kFloatModes) {
-    if (name(known.mode) == mode) {
-      return known;
-    }
-  }
-  throw Error(ErrorCode::Unsupported, view.source(), "quantization mode \"" + mode + "\"")
-      .hint("supported: affine, mxfp4, mxfp8, nvfp4");
-}
-
-/** null means the mode's own default. */
-QuantizationEntry parse_entry(const JsonView& view) {
-  QuantizationEntry entry = defaults_of(view);
-  entry.group_size = static_cast<int>(view.integer_or("group_size", entry.group_size, 1, 1 << 20));
-  entry.bits = static_cast<int>(view.integer_or("bits", entry.bits, 1, 64));
-  return checked(entry, view.source());
-}
-
-/** Scales of one byte tell the mode by the shape of the groups; all others are affine. */
-QuantizationMode mode_of(const StoredTensor& scales, int group_size, int bits) {
-  for (const QuantizationEntry& known : kFloatModes) {
-    if (scales.dtype == mx::uint8 && known.group_size == group_size && known.bits == bits) {
-      return known.mode;
-    }
-  }
-  return QuantizationMode::Affine;
-}
-
-[[noreturn]] void refuse_foreign_method(const JsonView& legacy) {
-  throw Error(ErrorCode::Unsupported, legacy.source(),
-              "quantization method \"" + legacy.string_or("quant_method", "unknown") + "\"")
-      .hint("use an MLX conversion of this model (config.json with \"quantization\")");
-}
-
-}  // namespace
 
 QuantizationMap QuantizationMap::from_config(const JsonView& config) {
   QuantizationMap map;
-  const auto quantization = config.object("quantization");
-  if (!quantization) {
-    if (const auto legacy = config.object("quantization_config")) {
-      if (legacy->has("quant_method") || !legacy->has("bits")) {
-        refuse_foreign_method(*legacy);
-      }
-    }
-    return map;
+  if (auto entries = read_quantization(config)) {
+    map.any_ = true;
+    map.entries_ = std::move(*entries);
   }
+  return map;
+}
+
+QuantizationMap QuantizationMap::from_shapes() {
+  QuantizationMap map;
   map.any_ = true;
-  parse_entry(*quantization);
-  for (const auto& [key, value] : quantization->json().items()) {
-    if (value.is_object()) {
-      map.entries_[key] = parse_entry(JsonView(value, quantization->source() + " > " + key));
-    } else if (value.is_boolean() && !value.get<bool>()) {
-      map.entries_[key] = std::nullopt;
-    }
-  }
   return map;
 }
 
@@ -104,7 +34,10 @@ std::optional<QuantizationEntry> QuantizationMap::entry(const std::string& path,
   }
   const int group_size = input_dims / last(scales);
   const auto bits = static_cast<int>(int64_t{last(weight)} * 32 / input_dims);
-  return checked({.group_size = group_size, .bits = bits, .mode = mode_of(*scales, group_size, bits)}, path);
+  // Scales of one byte tell the mode by the shape of the groups; all others are affine.
+  const auto small_float = scales->dtype == mx::uint8 ? float_mode(group_size, bits) : std::nullopt;
+  return checked({.group_size = group_size, .bits = bits, .mode = small_float.value_or(QuantizationMode::Affine)},
+                 path);
 }
 
 void Parameters::require(const std::string& name, const mx::Shape& shape, bool floating) const {

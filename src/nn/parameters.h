@@ -1,12 +1,12 @@
 // How modules get their tensors: by name, with the shape they must have, quantized where the checkpoint says so.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "nn/quantization_entries.h"
 #include "ops/quantized.h"
 
 namespace burin::nn {
@@ -27,13 +27,6 @@ class TensorSource {
   virtual mx::array take(const std::string& name, bool widen) = 0;
 };
 
-/** One entry of config.json's `quantization`. */
-struct QuantizationEntry {
-  int group_size = 64;
-  int bits = 4;
-  ops::QuantizationMode mode = ops::QuantizationMode::Affine;
-};
-
 /**
  * The quantization map of a checkpoint: a default and entries by module path; `false` keeps a module float.
  * Source: mlx-lm 0.32.2 utils.py load_model.
@@ -41,8 +34,13 @@ struct QuantizationEntry {
 class QuantizationMap {
  public:
   QuantizationMap() = default;
-  /** Throws: Unsupported for unknown modes and foreign quantization methods; Corrupt for odd values. */
+  /**
+   * From `quantization`, else from a `quantization_config` without a `quant_method`.
+   * Throws: Unsupported for unknown modes; Corrupt for odd values.
+   */
   static QuantizationMap from_config(const JsonView& config);
+  /** No entries: shapes decide everywhere. */
+  static QuantizationMap from_shapes();
 
   bool any() const { return any_; }
   /** How the module at `path` is stored, none for plain floats; shapes decide where the map has no entry. */
@@ -51,7 +49,7 @@ class QuantizationMap {
 
  private:
   bool any_ = false;
-  std::map<std::string, std::optional<QuantizationEntry>> entries_;
+  QuantizationEntries entries_;
 };
 
 /** A weight matrix in either form. */

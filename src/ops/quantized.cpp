@@ -99,11 +99,6 @@ mx::array dequantize_all(const QuantizedWeight& w) {
 
 }  // namespace
 
-std::string_view name(QuantizationMode mode) {
-  static constexpr std::array<std::string_view, 4> kNames{"affine", "mxfp4", "mxfp8", "nvfp4"};
-  return kNames.at(static_cast<size_t>(mode));
-}
-
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision) {
   if (w.mode != QuantizationMode::Affine || !on_cpu()) {
     return stock_matmul(on_cpu() ? as_float32(x) : x, w);

@@ -2,21 +2,14 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
 #include "ops/array.h"
+#include "ops/quantization_mode.h"
 
 namespace burin::ops {
 
 /** `Exact` keeps every product in float32; `Fast` quantizes the input of a matmul to int8 by weight group. */
 enum class Precision { Fast, Exact };
-
-/** How codes become values. Affine: scale * code + bias. The others are small floats with a scale for each group and no
- * bias: OCP MX (E2M1 or E4M3 codes, power-of-two scales) and NVFP4 (E2M1 codes, E4M3 scales). */
-enum class QuantizationMode { Affine, Mxfp4, Mxfp8, Nvfp4 };
-
-/** MLX's name of the mode: "affine", "mxfp4", "mxfp8", "nvfp4". */
-std::string_view name(QuantizationMode mode);
 
 /** Codes are packed as little-endian bit streams. */
 struct QuantizedWeight {

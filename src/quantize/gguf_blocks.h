@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "ops/quantized.h"
+#include "ops/quantization_mode.h"
 
 namespace burin::quantize {
 

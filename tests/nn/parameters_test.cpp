@@ -62,12 +62,17 @@ TEST(QuantizationMap, ScalesOfOneByteTellTheMode) {
   EXPECT_EQ(map.entry("a", 128, &eight_bits, &by_32)->mode, ops::QuantizationMode::Mxfp8);
 }
 
+TEST(QuantizationMap, TakesTheCopyOnlyWhereItIsMlxsOwn) {
+  EXPECT_TRUE(map_of(R"({"quantization_config":{"group_size":64,"bits":4}})").any());
+  EXPECT_FALSE(map_of(R"({"quantization_config":{"quant_method":"awq","group_size":64,"bits":4}})").any());
+  EXPECT_FALSE(map_of(R"({"quantization":null,"quantization_config":{}})").any());
+}
+
 TEST(QuantizationMap, RefusesByNameWhatItCannotHold) {
   EXPECT_EQ(code_of(R"({"quantization":{"mode":"mxfp4","group_size":64,"bits":4}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"mode":"fp2","group_size":32,"bits":2}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":64,"bits":7}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":48,"bits":4}})"), ErrorCode::Unsupported);
-  EXPECT_EQ(code_of(R"({"quantization_config":{"quant_method":"gptq","bits":4}})"), ErrorCode::Unsupported);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":-1,"bits":4}})"), ErrorCode::Corrupt);
   EXPECT_EQ(code_of(R"({"quantization":{"group_size":64,"bits":"four"}})"), ErrorCode::Corrupt);
 }
