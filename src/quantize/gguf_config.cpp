@@ -16,24 +16,6 @@ namespace {
 
 constexpr int64_t kMaxDim = int64_t{1} << 20;
 
-constexpr std::array<GgufFamily, 6> kFamilies{{
-    {.architecture = "gemma3",
-     .model_type = "gemma3_text",
-     .class_name = "Gemma3ForCausalLM",
-     .norms_plus_one = true,
-     .sandwich_norms = true},
-    {.architecture = "llama", .model_type = "llama", .class_name = "LlamaForCausalLM", .interleaved_qk = true},
-    {.architecture = "olmo2", .model_type = "olmo2", .class_name = "Olmo2ForCausalLM"},
-    {.architecture = "phi3", .model_type = "phi3", .class_name = "Phi3ForCausalLM", .fused_projections = true},
-    {.architecture = "qwen2", .model_type = "qwen2", .class_name = "Qwen2ForCausalLM"},
-    {.architecture = "qwen3", .model_type = "qwen3", .class_name = "Qwen3ForCausalLM"},
-}};
-
-/** The shortest decimal that reads back as the same float32: 1e-05, not 9.99999974e-06. */
-double shortest(double value) {
-  return std::stod(fmt::format("{}", static_cast<float>(value)));
-}
-
 std::vector<float> read_floats(const GgufFile& gguf, const InputFile& file, const std::string& name) {
   const GgufTensor* tensor = gguf.find_tensor(name);
   if (tensor == nullptr || tensor->type->name != "F32" || tensor->nbytes > kMaxDim) {
@@ -107,26 +89,8 @@ Json rope_scaling(const GgufFile& gguf, const InputFile& file, const std::string
   return scaling;
 }
 
-void add_gemma3(Json& config, const GgufFile& gguf) {
-  const auto layers = config["num_hidden_layers"].get<int64_t>();
-  const auto heads = config["num_attention_heads"].get<int64_t>();
-  config["sliding_window"] = gguf.integer("gemma3.attention.sliding_window", 1, int64_t{1} << 30);
-  config["sliding_window_pattern"] = 6;
-  config["rope_local_base_freq"] = 10000.0;
-  // The file does not keep it: hidden size per head in the 27B model (62 layers), the head size elsewhere.
-  config["query_pre_attn_scalar"] =
-      layers == 62 ? config["hidden_size"].get<int64_t>() / heads : config["head_dim"].get<int64_t>();
-}
-
-void add_phi3(Json& config, const GgufFile& gguf) {
-  const auto head_dim = config["head_dim"].get<int64_t>();
-  const int64_t rotated = gguf.integer_or("phi3.rope.dimension_count", head_dim, 2, kMaxDim);
-  config["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(head_dim);
-  config["original_max_position_embeddings"] =
-      gguf.integer_or("phi3.rope.scaling.original_context_length", 4096, 1, int64_t{1} << 30);
-}
-
-void add_sizes(Json& config, const GgufFile& gguf, const std::string& p) {
+void add_sizes(Json& config, const GgufFile& gguf, const GgufFamily& family) {
+  const std::string p(family.architecture);
   config["hidden_size"] = gguf.integer(p + ".embedding_length", 1, kMaxDim);
   config["num_hidden_layers"] = gguf.integer(p + ".block_count", 1, 4096);
   config["intermediate_size"] = gguf.integer(p + ".feed_forward_length", 1, kMaxDim);
@@ -136,19 +100,15 @@ void add_sizes(Json& config, const GgufFile& gguf, const std::string& p) {
   const int64_t even = std::max<int64_t>(config["hidden_size"].get<int64_t>() / heads, 1);
   config["head_dim"] = gguf.integer_or(p + ".attention.key_length", even, 1, kMaxDim);
   config["max_position_embeddings"] = gguf.integer(p + ".context_length", 1, int64_t{1} << 30);
-  config["rms_norm_eps"] = shortest(gguf.number(p + ".attention.layer_norm_rms_epsilon"));
+  const bool rms = family.norm_eps == "rms_norm_eps";
+  config[family.norm_eps] =
+      shortest(gguf.number(p + (rms ? ".attention.layer_norm_rms_epsilon" : ".attention.layer_norm_epsilon")));
 }
 
 }  // namespace
 
-const GgufFamily& find_family(const GgufFile& gguf) {
-  const std::string& architecture = gguf.string("general.architecture");
-  const auto it = std::ranges::find(kFamilies, architecture, &GgufFamily::architecture);
-  if (it == kFamilies.end()) {
-    throw Error(ErrorCode::Unsupported, gguf.name(), "GGUF architecture \"" + architecture + "\"")
-        .hint("supported: gemma3, llama, olmo2, phi3, qwen2, qwen3");
-  }
-  return *it;
+double shortest(double value) {
+  return std::stod(fmt::format("{}", static_cast<float>(value)));
 }
 
 Json make_config(const GgufFile& gguf, const GgufFamily& family, const InputFile& file) {
@@ -158,7 +118,7 @@ Json make_config(const GgufFile& gguf, const GgufFamily& family, const InputFile
     throw Error(ErrorCode::Corrupt, gguf.name(), "tensor token_embd.weight is missing or no matrix");
   }
   Json config = {{"model_type", family.model_type}, {"architectures", Json::array({family.class_name})}};
-  add_sizes(config, gguf, p);
+  add_sizes(config, gguf, family);
   config["vocab_size"] = table->shape[0];
   const double theta = shortest(gguf.number_or(p + ".rope.freq_base", 10000.0));
   config["rope_theta"] = theta;
@@ -166,10 +126,8 @@ Json make_config(const GgufFile& gguf, const GgufFamily& family, const InputFile
     config["rope_scaling"] = std::move(scaling);
   }
   config["tie_word_embeddings"] = gguf.find_tensor("output.weight") == nullptr;
-  if (family.model_type == "gemma3_text") {
-    add_gemma3(config, gguf);
-  } else if (family.model_type == "phi3") {
-    add_phi3(config, gguf);
+  if (family.extend != nullptr) {
+    family.extend(config, gguf);
   }
   return config;
 }

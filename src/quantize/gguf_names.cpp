@@ -44,6 +44,9 @@ std::optional<std::string> layer_path(std::string_view part, const GgufFamily& f
   if (part == "ffn_up" && family.fused_projections) {
     return "mlp.gate_up_proj";
   }
+  if (family.plain_mlp && (part == "ffn_up" || part == "ffn_down")) {
+    return part == "ffn_up" ? "mlp.c_fc" : "mlp.c_proj";
+  }
   return lookup(kLayerNames, part);
 }
 

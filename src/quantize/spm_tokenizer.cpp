@@ -13,7 +13,11 @@
 namespace burin::quantize {
 namespace {
 
-enum PieceType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+// Piece types, as sentencepiece and GGUF number them.
+constexpr int64_t kNormal = 1;
+constexpr int64_t kUnknown = 2;
+constexpr int64_t kUserDefined = 4;
+constexpr int64_t kByte = 6;
 
 constexpr size_t kMaxPieceBytes = 1024;
 constexpr std::string_view kSpace = "\u2581";  // SentencePiece's mark for a space
@@ -153,7 +157,7 @@ Json unknown_token(const GgufFile& gguf, const std::vector<std::string>& tokens,
   if (gguf.has("tokenizer.ggml.unknown_token_id")) {
     return tokens.at(static_cast<size_t>(gguf.integer("tokenizer.ggml.unknown_token_id", 0, last)));
   }
-  const auto it = std::ranges::find(types, int64_t{kUnknown});
+  const auto it = std::ranges::find(types, kUnknown);
   return it == types.end() ? Json(nullptr) : Json(tokens.at(static_cast<size_t>(it - types.begin())));
 }
 
