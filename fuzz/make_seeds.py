@@ -31,7 +31,7 @@ QUANTIZATIONS = {
         }
     },
 }
-BLOCK_TYPES = ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "MXFP4", "NVFP4"]
+BLOCK_TYPES = ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "NVFP4"]
 FAMILIES = ["gemma", "gemma2", "gemma3", "llama", "olmo2", "phi3", "qwen2", "qwen3", "seed_oss", "smollm3", "ernie4_5"]
 
 

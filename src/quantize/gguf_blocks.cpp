@@ -154,6 +154,31 @@ void unpack_q6_k(const uint8_t* b, BlockValues& out) {
   add_bit_pairs(b + 128, 64, 4, out);
 }
 
+/** Nibbles that stand for entries of a table become these entries plus 128. */
+void look_up_nibbles(const uint8_t* in, uint8_t* codes) {
+  static constexpr std::array<uint8_t, 16> kTable{1,   24,  45,  63,  79,  93,  106, 118,
+                                                  129, 141, 153, 166, 181, 197, 217, 241};
+  split_nibbles(in, 16, codes);
+  std::transform(codes, codes + 32, codes, [](uint8_t nibble) { return kTable[nibble]; });
+}
+
+void unpack_iq4_nl(const uint8_t* b, BlockValues& out) {
+  const float d = half_at(b);
+  set_factors(out, d, -128.0F * d);
+  look_up_nibbles(b + 2, out.codes.data());
+}
+
+void unpack_iq4_xs(const uint8_t* b, BlockValues& out) {
+  const float d = half_at(b);
+  const int high = b[2] | (b[3] << 8);
+  for (int g = 0; g < 8; ++g) {
+    const int low = (b[4 + g / 2] >> (4 * (g % 2))) & 0x0F;
+    out.scales[g] = d * static_cast<float>((low | (((high >> (2 * g)) & 3) << 4)) - 32);
+    out.biases[g] = -128.0F * out.scales[g];
+    look_up_nibbles(b + 8 + g * 16, out.codes.data() + g * 32);
+  }
+}
+
 void unpack_mxfp4(const uint8_t* b, BlockValues& out) {
   out.scale_codes[0] = b[0];
   split_nibbles(b + 1, 16, out.codes.data());
@@ -167,7 +192,9 @@ void unpack_nvfp4(const uint8_t* b, BlockValues& out) {
 }
 
 constexpr auto kAffine = QuantizationMode::Affine;
-constexpr std::array<BlockFormat, 12> kFormats{{
+constexpr std::array<BlockFormat, 14> kFormats{{
+    {"IQ4_NL", 32, 18, 8, 32, kAffine, unpack_iq4_nl},  // 16 of the 256 values that 8 bits have
+    {"IQ4_XS", 256, 136, 8, 32, kAffine, unpack_iq4_xs},
     {"MXFP4", 32, 17, 4, 32, QuantizationMode::Mxfp4, unpack_mxfp4},
     {"NVFP4", 64, 36, 4, 16, QuantizationMode::Nvfp4, unpack_nvfp4},
     {"Q2_K", 256, 84, 2, 16, kAffine, unpack_q2_k},

@@ -34,7 +34,7 @@ struct BlockFormat {
   bool is_exact() const { return group >= 32 || mode != ops::QuantizationMode::Affine; }
 };
 
-/** Null for types that are no blocks, or whose codes are entries of a table (IQ*, TQ*). */
+/** Null for types that are no blocks, or whose codes stand for vectors (other IQ*) or digits (TQ*). */
 const BlockFormat* find_block_format(std::string_view name);
 
 /** Values of one block in float32; exact for every affine format but for the rounding of the last addition. */

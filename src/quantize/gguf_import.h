@@ -18,9 +18,9 @@ struct GgufImportOptions {
 };
 
 /**
- * Imports Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K (affine, group 32), MXFP4, NVFP4, F16, BF16 and F32 tensors exactly;
- * Q2_K, Q3_K and Q6_K (groups of 16) through float32 to `requantize_bits`, with the error measured.
- * Returns {model_type, tensors, size_bytes, quantization, requantized[{type, tensors, bits, .., rms_error, ..}]}.
+ * Imports Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K (affine, group 32), IQ4_NL, IQ4_XS (8 bits hold their table), MXFP4,
+ * NVFP4, F16, BF16 and F32 exactly; Q2_K, Q3_K, Q6_K (groups of 16) by way of float32 in `requantize_bits`.
+ * Returns {model_type, tensors, size_bytes, quantization, requantized[{type, tensors, bits, rms_error, ..}]}.
  * Throws: NotFound, Corrupt, Unsupported (architecture, tensor type or tokenizer named) before anything is written;
  * InvalidArgument when `out_dir` exists.
  */

@@ -38,7 +38,8 @@ void check_types(const PlanInput& input) {
       throw Error(ErrorCode::Unsupported, input.file.name(),
                   fmt::format("tensor {} of type {}", tensor.name, tensor.type->name))
           .hint(
-              "matrices of Q2_K .. Q6_K, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4, F16, BF16 and F32 are read; "
+              "matrices of Q2_K .. Q6_K, IQ4_NL, IQ4_XS, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, MXFP4, NVFP4, F16, BF16 and F32 "
+              "are read; "
               "fetch the model in one of these");
     }
     if (!format->is_exact()) {

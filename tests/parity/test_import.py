@@ -16,6 +16,7 @@ TYPES = gguf.GGMLQuantizationType
 
 # Bytes of one block and where its float16 factors stand; the gguf package cannot quantize to these.
 K_BLOCKS = {"Q2_K": (84, [80, 82]), "Q3_K": (110, [108]), "Q4_K": (144, [0, 2]), "Q5_K": (176, [0, 2]), "Q6_K": (210, [208])}
+K_BLOCKS["IQ4_XS"] = (136, [0])
 
 
 def run_import(burin, file, name, home, *options):
@@ -71,6 +72,10 @@ def random_float_blocks(random, kind, shape):
 def make_data(random, kind, shape, scale):
     if kind.name in K_BLOCKS:
         return random_k_blocks(random, kind.name, shape, scale)
+    if kind.name == "IQ4_NL":
+        blocks = random.integers(0, 256, (shape[0], shape[1] // 32, 18), dtype=np.uint8)
+        blocks[..., :2] = random.normal(size=blocks.shape[:2]).astype(np.float16)[..., None].view(np.uint8)
+        return blocks.reshape(shape[0], -1)
     if kind.name in ("MXFP4", "NVFP4"):
         return random_float_blocks(random, kind.name, shape)
     if kind.name.startswith(("IQ", "TQ")):
@@ -152,7 +157,7 @@ def check_folder(folder, expected, heads, kv_heads):
         assert np.array_equal(got, values), name
 
 
-EXACT = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "MXFP4", "NVFP4"]
+EXACT = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "IQ4_NL", "IQ4_XS", "MXFP4", "NVFP4"]
 
 
 @pytest.mark.parametrize("kind", EXACT)
@@ -164,7 +169,7 @@ def test_every_exact_type_comes_over_bit_for_bit(burin, tmp_path, kind):
     check_folder(tmp_path / kind.lower(), expected, HEADS, KV_HEADS)
 
 
-@pytest.mark.parametrize("kind", ["IQ4_NL", "IQ2_XXS", "TQ1_0", "TQ2_0"])
+@pytest.mark.parametrize("kind", ["IQ3_S", "IQ2_XXS", "TQ1_0", "TQ2_0"])
 def test_other_types_are_refused_by_name(burin, tmp_path, kind):
     write_gguf(tmp_path / "model.gguf", lambda name: kind if "ffn_up" in name else "F16")
     for options in ([], ["--requantize", "8"]):
