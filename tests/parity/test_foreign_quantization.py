@@ -382,6 +382,50 @@ def test_torn_matrices_are_corrupt(burin, tmp_path, plain, name):
     assert code == 7 and "proj" in message
 
 
+FP8 = {"quant_method": "fp8", "weight_block_size": [64, 64]}
+TILES = {"quant_method": "fp8", "scale_fmt": "ue8m0", "weight_block_size": [32, 32]}
+NVFP4 = compressed("nvfp4-pack-quantized")
+NVFP4_NAMES = ("weight_packed", "weight_global_scale")
+CUT = {
+    "fp8 without codes": (FP8, fp8([64, 64]), lambda parts: parts.pop("weight")),
+    "fp8 with few scales": (FP8, fp8([64, 64]), lambda parts: parts.update(weight_scale_inv=parts["weight_scale_inv"][1:])),
+    "fp8 of floats": (FP8, fp8([64, 64]), lambda parts: parts.update(weight=np.zeros((8, 8), dtype=np.float32))),
+    "tiles with float scales": (TILES, fp8([32, 32]), lambda parts: None),
+    "integers without scales": (compressed("pack-quantized"), integers(4, 32), lambda parts: parts.pop("weight_scale")),
+    "integers that are floats": (
+        compressed("pack-quantized"),
+        integers(4, 32),
+        lambda parts: parts.update(weight_packed=parts["weight_packed"].astype(np.float32)),
+    ),
+    "nvfp4 without scales": (NVFP4, nvfp4(NVFP4_NAMES, divides=True), lambda parts: parts.pop("weight_scale")),
+    "nvfp4 with two global scales": (
+        NVFP4,
+        nvfp4(NVFP4_NAMES, divides=True),
+        lambda parts: parts.update(weight_global_scale=np.ones(2, dtype=np.float32)),
+    ),
+    "mxfp4 without scales": (
+        compressed("mxfp4-pack-quantized"),
+        packed_mx("mxfp4", ("weight_packed", "weight_scale")),
+        lambda parts: parts.pop("weight_scale"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_matrices_that_do_not_fit_together_are_corrupt(burin, tmp_path, plain, name):
+    quantization, whole, cut = CUT[name]
+
+    def replace(random, weight):
+        parts = whole(random, weight)
+        parts.pop("dense")
+        cut(parts)
+        return parts
+
+    folder = write(tmp_path / "m", plain, {"quantization_config": quantization}, replace)
+    code, message, hint = refused(burin, folder, tmp_path)
+    assert code == 7 and "proj" in message and "download" in hint
+
+
 # --- MLX's own maps
 
 
