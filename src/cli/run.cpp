@@ -3,6 +3,7 @@
 #include "cli/answer.h"
 #include "cli/cache_options.h"
 #include "cli/chat.h"
+#include "cli/format_options.h"
 #include "cli/models.h"
 #include "cli/sampling_options.h"
 
@@ -120,10 +121,11 @@ Json run(Context& context) {
   if (chatting && !at_terminal) {
     throw Error(ErrorCode::InvalidArgument, "run", "there is no prompt").hint("give one, or - to read it from stdin");
   }
-  const hub::ResolvedModel model = model_of(context);
   engine::GenerateRequest request = request_from(context.arguments);
+  request.grammar = grammar_from(context.arguments);
   request.cache_params = cache_params_from(context.arguments);
   request.speculation = speculation_from(context.arguments);
+  const hub::ResolvedModel model = model_of(context);
   const std::string prompt = prompt_of(context);
   const auto backend = load_model(context, model, true);
   if (!context.output.is_json() && context.arguments.has("--verbose")) {
@@ -149,7 +151,7 @@ extern const Command run_command{
                                    {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
                                    {.name = "--no-stream", .help = "print the answer when it is complete"},
                                    {.name = "--verbose", .help = "say on stderr what was loaded"}} +
-               sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
+               format_options() + sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
                execution_options(),
     .examples = {{.line = "burin run starter", .what = "a chat"},
                  {.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
@@ -158,7 +160,8 @@ extern const Command run_command{
                  {.line = "burin run starter - --prompt-cache notes.safetensors < notes.txt",
                   .what = "the next question about the same text is answered at once"},
                  {.line = "burin run starter \"A haiku\" --temperature 0.8 --seed 7 --max-tokens 60",
-                  .what = "a draw that can be repeated"}},
+                  .what = "a draw that can be repeated"},
+                 {.line = "burin run starter \"A person\" --format person.json", .what = "JSON that fits a schema"}},
     .run = run,
 };
 

@@ -44,11 +44,12 @@ Pending GenerateStep::start(const mx::array& input) {
 Step GenerateStep::next(int left) {
   Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(*input_);
   input_ = now.id;
-  if (left > 1) {
+  if (left > 1 && !chooser_.is_constrained()) {
     ahead_ = start(now.id);
   }
   const Step step = now.wait();
   ids_.push_back(step.id);
+  chooser_.consume(step.id);
   clear_cache_at(steps_++);
   return step;
 }

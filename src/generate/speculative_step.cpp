@@ -33,10 +33,14 @@ void SpeculativeStep::advance(int left) {
     const Step step = chooser_.choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)})).wait();
     ready_.push_back(step);
     ids_.push_back(step.id);
+    chooser_.consume(step.id);
     if (right == guesses.size() || guesses[right] != step.id) {
       break;
     }
     ++right;
+    if (chooser_.is_finished()) {
+      break;
+    }
   }
   sequence_.trim(static_cast<int>(guesses.size() - right));
   if (!guesses.empty()) {

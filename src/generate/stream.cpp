@@ -108,12 +108,13 @@ std::vector<int32_t> prompt_after(const Sequence& sequence, const std::vector<in
 }
 
 TokenChooser make_chooser(const Generator& generator, const text::GenerateRequest& request,
-                          const std::set<int32_t>& eos) {
+                          const std::set<int32_t>& eos, Constraint* constraint) {
   const int vocab_size = generator.model.facts().vocab_size;
   return TokenChooser({.sampler = make_sampler(request.sampling,
                                                xtc_special_tokens(generator.tokenizer, eos, vocab_size), vocab_size),
                        .processors = make_logits_processors(request.sampling, vocab_size),
-                       .context_needed = context_needed(request.sampling)});
+                       .context_needed = context_needed(request.sampling),
+                       .constraint = constraint});
 }
 
 std::unique_ptr<Drafter> make_drafter(const Generator& generator, const text::GenerateRequest& request,
@@ -153,7 +154,9 @@ class Answer {
         limit_(token_limit(request, static_cast<int64_t>(prompt_.size()), generator.model.facts())),
         eos_(eos_tokens(generator.model, generator.tokenizer)),
         text_(generator.tokenizer, request.stop),
-        steps_(make_source(generator, request, cache, make_chooser(generator, request, eos_))) {}
+        constraint_(make_constraint(request, generator.tokenizer, eos_, generator.model.facts().vocab_size)),
+        steps_(make_source(generator, request, cache,
+                           make_chooser(generator, request, eos_, constraint_ ? &*constraint_ : nullptr))) {}
 
   text::GenerateResult run() {
     answer();
@@ -201,6 +204,9 @@ class Answer {
     TokenEvent event{.text = text_.add(step.id), .id = step.id, .logprob = step.logprob};
     if (text_.stopped()) {
       event.finish_reason = FinishReason::Stop;
+    } else if (constraint_ && constraint_->is_finished()) {
+      event.text += text_.finish();
+      event.finish_reason = FinishReason::Stop;
     } else if (static_cast<int>(result_.tokens.size()) >= limit_) {
       event.text += text_.finish();
       event.finish_reason = text_.stopped() ? FinishReason::Stop : FinishReason::Length;
@@ -235,6 +241,7 @@ class Answer {
   int limit_;
   std::set<int32_t> eos_;
   TextOut text_;
+  std::optional<Constraint> constraint_;
   std::unique_ptr<TokenSource> steps_;
   text::GenerateResult result_;
 };

@@ -32,15 +32,27 @@ void TokenChooser::remember(const mx::array& ids) {
 }
 
 Pending TokenChooser::choose(const mx::array& logits) const {
+  if (is_constrained()) {
+    mx::async_eval(logits);
+  }
   mx::array processed = logits;
   for (const LogitsProcessor& processor : options_.processors) {
     processed = processor(*context_, processed);
+  }
+  if (is_constrained()) {
+    processed = options_.constraint->apply(processed);
   }
   const mx::array logprobs = processed - mx::logsumexp(processed, -1, true);
   const mx::array id = mx::astype(options_.sampler(logprobs), mx::int32);
   const mx::array logprob = mx::astype(mx::take_along_axis(logprobs, mx::expand_dims(id, -1), -1), mx::float32);
   mx::async_eval(id, logprob);
   return {.id = id, .logprob = logprob};
+}
+
+void TokenChooser::consume(int32_t id) const {
+  if (is_constrained()) {
+    options_.constraint->consume(id);
+  }
 }
 
 }  // namespace burin::generate

@@ -1,9 +1,10 @@
-// From logits to a token: processors, log-probabilities, sampler.
+// From logits to a token: processors, the mask of a grammar, log-probabilities, sampler.
 #pragma once
 
 #include <optional>
 #include <vector>
 
+#include "generate/constraint.h"
 #include "generate/logits_processors.h"
 #include "generate/sampler.h"
 #include "generate/sequence.h"
@@ -31,6 +32,7 @@ class TokenChooser {
     Sampler sampler;
     std::vector<LogitsProcessor> processors;
     int context_needed = 0;  // newest tokens that the processors look at; 0: all
+    Constraint* constraint = nullptr;
   };
   explicit TokenChooser(Options options) : options_(std::move(options)) {}
 
@@ -38,8 +40,14 @@ class TokenChooser {
   void remember_prompt(std::span<const int32_t> ids);
   /** Tokens (N) that the processors see from now on. */
   void remember(const mx::array& ids);
-  /** Shapes: logits (1, V). Its computation is queued. */
+  /** Shapes: logits (1, V). Its computation is queued; the mask of a grammar is made while the logits are computed. */
   Pending choose(const mx::array& logits) const;
+  /** Moves the grammar, if any, on by a token that was chosen. */
+  void consume(int32_t id) const;
+  /** A mask needs the token before it: nothing can be queued ahead. */
+  bool is_constrained() const { return options_.constraint != nullptr; }
+  /** The grammar is complete: no token can follow. */
+  bool is_finished() const { return is_constrained() && options_.constraint->is_finished(); }
 
  private:
   Options options_;

@@ -14,6 +14,8 @@ ErrorCode code_of(int32_t status) {
       return ErrorCode::Corrupt;
     case BURIN_BRIDGE_RESOURCE_EXHAUSTED:
       return ErrorCode::ResourceExhausted;
+    case BURIN_BRIDGE_UNSUPPORTED:
+      return ErrorCode::Unsupported;
     default:
       return ErrorCode::Internal;
   }

@@ -37,6 +37,13 @@ enum class FinishReason { None, Stop, Length, Cancelled };
 /** "stop", "length", "cancelled" or "" as clients spell it. */
 std::string_view to_string(FinishReason reason);
 
+/** What an answer must match. `text` is the schema, pattern or Lark grammar; `Json` (any object) has none. */
+struct GrammarSource {
+  enum class Kind { JsonSchema, Json, Regex, Lark };
+  Kind kind = Kind::Json;
+  std::string text;
+};
+
 /** One token of an answer. `text` is whole UTF-8 and may be empty while a character or a stop string is incomplete. */
 struct TokenEvent {
   std::string text;
@@ -81,6 +88,7 @@ struct GenerateRequest {
   int max_tokens = 256;  // -1: until the model stops or its context is full
   std::vector<std::string> stop;
   bool ignore_eos = false;
+  std::optional<GrammarSource> grammar;
   int prefill_step_size = 2048;
   CacheParams cache_params;  // where there is no `cache`
   /** What it has in common with the prompt is not computed again; it then holds this sequence. A cache that does not

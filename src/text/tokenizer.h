@@ -57,6 +57,7 @@ class Tokenizer {
   bool has_thinking() const;
 
  private:
+  friend class GrammarVocabulary;
   friend class StreamingDetokenizer;
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state);

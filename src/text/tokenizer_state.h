@@ -3,8 +3,10 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "text/bridge/bridge.h"
 #include "text/tokenizer.h"
@@ -22,6 +24,11 @@ struct Tokenizer::State {
   std::optional<int32_t> eos_token_id;
   std::map<std::string, std::string> special_tokens;
   bool has_thinking = false;
+
+  // Made when the first grammar needs it.
+  mutable std::mutex vocabulary_mutex;
+  mutable std::vector<int32_t> vocabulary_ends;
+  mutable std::shared_ptr<const burin_vocabulary> vocabulary;
 };
 
 }  // namespace burin::text

@@ -3,12 +3,16 @@
 // A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling or cache parameter}; "cache" names a prompt
 // cache that is made when first named, or read from the file "load", and written to the file "save" after the answer.
 // The first line out holds the facts of the model, each further one an answer or {"error": .., "param": ..}.
+//   generate_probe MODEL_DIR [exact|fast] [threads]
+// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling parameter, "format": [kind, text]}. The first line out holds the
+// facts of the model, each further one an answer or {"error": .., "param": ..}.
 #include <fmt/core.h>
 
 #include <cmath>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "engine/backend.h"
@@ -77,6 +81,18 @@ engine::Speculation speculation_of(const Json& line) {
   return speculation;
 }
 
+std::optional<burin::text::GrammarSource> grammar_of(const Json& line) {
+  using Kind = burin::text::GrammarSource::Kind;
+  static const std::map<std::string, Kind> kKinds{
+      {"schema", Kind::JsonSchema}, {"json", Kind::Json}, {"regex", Kind::Regex}, {"lark", Kind::Lark}};
+  if (!line.contains("format")) {
+    return std::nullopt;
+  }
+  const Json& format = line.at("format");
+  return burin::text::GrammarSource{.kind = kKinds.at(format.at(0).get<std::string>()),
+                                    .text = format.at(1).get<std::string>()};
+}
+
 Json answer(engine::Backend& backend, const Json& line) {
   engine::GenerateRequest request{.sampling = sampling_of(line)};
   request.prompt_ids = line.contains("ids") ? line.at("ids").get<std::vector<int32_t>>()
@@ -88,6 +104,7 @@ Json answer(engine::Backend& backend, const Json& line) {
   request.cache_params = cache_params_of(line);
   request.cache = cache_of(backend, line);
   request.speculation = speculation_of(line);
+  request.grammar = grammar_of(line);
   std::string joined;
   std::vector<float> logprobs;
   int finished = 0;

@@ -18,6 +18,7 @@ enum burin_bridge_status {
   BURIN_BRIDGE_CORRUPT = 2,
   BURIN_BRIDGE_RESOURCE_EXHAUSTED = 3,
   BURIN_BRIDGE_INTERNAL = 4,
+  BURIN_BRIDGE_UNSUPPORTED = 5,
 };
 
 typedef struct burin_text {
@@ -33,6 +34,16 @@ typedef struct burin_buffer {
 typedef struct burin_tokenizer burin_tokenizer;
 typedef struct burin_stream burin_stream;
 typedef struct burin_template burin_template;
+typedef struct burin_vocabulary burin_vocabulary;
+typedef struct burin_grammar burin_grammar;
+typedef struct burin_matcher burin_matcher;
+
+enum burin_grammar_kind {
+  BURIN_GRAMMAR_JSON_SCHEMA = 0,
+  BURIN_GRAMMAR_JSON = 1,
+  BURIN_GRAMMAR_REGEX = 2,
+  BURIN_GRAMMAR_LARK = 3,
+};
 
 /* The files of a model folder; an empty text for one that is absent. */
 typedef struct burin_folder_files {
@@ -76,6 +87,26 @@ void burin_template_free(burin_template* compiled);
 
 /* `context` is a JSON object: the variables of the template. */
 int32_t burin_template_render(const burin_template* compiled, burin_text context, burin_buffer* out);
+
+/* The tokens as bytes, for grammars; `ends` are the tokens that end an answer. It keeps the tokenizer alive. */
+int32_t burin_vocabulary_new(const burin_tokenizer* tokenizer, const int32_t* ends, size_t count,
+                             burin_vocabulary** vocabulary, burin_buffer* out);
+void burin_vocabulary_free(burin_vocabulary* vocabulary);
+
+int32_t burin_grammar_new(const burin_vocabulary* vocabulary, int32_t kind, burin_text text, burin_grammar** grammar,
+                          burin_buffer* out);
+void burin_grammar_free(burin_grammar* grammar);
+
+/* A matcher is used by one thread at a time. After an error every call fails with the same error. */
+int32_t burin_matcher_new(const burin_grammar* grammar, burin_matcher** matcher, burin_buffer* out);
+void burin_matcher_free(burin_matcher* matcher);
+/* Bit i of words[i / 32], lowest first, says whether token i may come next. */
+int32_t burin_matcher_mask(burin_matcher* matcher, uint32_t* words, size_t count, burin_buffer* out);
+int32_t burin_matcher_consume(burin_matcher* matcher, int32_t id, burin_buffer* out);
+int32_t burin_matcher_rollback(burin_matcher* matcher, size_t count, burin_buffer* out);
+/* Ids as int32_t. */
+int32_t burin_matcher_forced(burin_matcher* matcher, burin_buffer* out);
+int32_t burin_matcher_state(burin_matcher* matcher, bool* accepting, bool* stopped, burin_buffer* out);
 
 #ifdef __cplusplus
 }

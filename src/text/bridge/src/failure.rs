@@ -9,6 +9,7 @@ pub enum Status {
     Corrupt = 2,
     ResourceExhausted = 3,
     Internal = 4,
+    Unsupported = 5,
 }
 
 #[derive(Debug)]
@@ -29,4 +30,8 @@ pub fn invalid(message: impl Display) -> Failure {
 
 pub fn exhausted(message: impl Display) -> Failure {
     Failure { status: Status::ResourceExhausted, message: message.to_string() }
+}
+
+pub fn unsupported(message: impl Display) -> Failure {
+    Failure { status: Status::Unsupported, message: message.to_string() }
 }

@@ -6,17 +6,24 @@ mod budget;
 mod builtins;
 mod clock;
 mod failure;
+mod grammar;
+mod grammar_interface;
 mod guards;
 mod model_file;
 mod pipelines;
 mod python;
+mod schema;
+mod schema_graph;
+mod schema_values;
 mod screen;
 mod special_tokens;
 mod stream;
 mod template;
+mod token_bytes;
 mod tokenizer;
 
-use llguidance as _;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use abi::{deliver, deliver_object, guarded, Buffer, Text};
@@ -26,6 +33,9 @@ use stream::Stream;
 use template::Template;
 use tokenizer::Tokenizer;
 
+/// Shared with the vocabularies made from it.
+type Handle = Arc<Tokenizer>;
+
 fn parse_side_file(name: &str, text: &[u8]) -> Result<Value> {
     if text.is_empty() {
         return Ok(Value::Null);
@@ -34,8 +44,8 @@ fn parse_side_file(name: &str, text: &[u8]) -> Result<Value> {
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn burin_tokenizer_load_file(json: Text, tokenizer: *mut *mut Tokenizer, out: *mut Buffer) -> i32 {
-    let result = guarded(Status::Corrupt, || Tokenizer::from_file(json.bytes()));
+pub unsafe extern "C" fn burin_tokenizer_load_file(json: Text, tokenizer: *mut *mut Handle, out: *mut Buffer) -> i32 {
+    let result = guarded(Status::Corrupt, || Tokenizer::from_file(json.bytes()).map(Arc::new));
     deliver_object(out, tokenizer, result)
 }
 
@@ -51,7 +61,7 @@ pub struct FolderFiles {
 #[no_mangle]
 pub unsafe extern "C" fn burin_tokenizer_load_folder(
     files: *const FolderFiles,
-    tokenizer: *mut *mut Tokenizer,
+    tokenizer: *mut *mut Handle,
     out: *mut Buffer,
 ) -> i32 {
     let result = guarded(Status::Corrupt, || {
@@ -62,26 +72,26 @@ pub unsafe extern "C" fn burin_tokenizer_load_folder(
             added_tokens: parse_side_file("added_tokens.json", files.added_tokens.bytes())?,
         };
         let config = parse_side_file("config.json", files.config.bytes())?;
-        Tokenizer::from_folder(files.tokenizer.bytes(), &side, &config)
+        Tokenizer::from_folder(files.tokenizer.bytes(), &side, &config).map(Arc::new)
     });
     deliver_object(out, tokenizer, result)
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn burin_tokenizer_free(tokenizer: *mut Tokenizer) {
+pub unsafe extern "C" fn burin_tokenizer_free(tokenizer: *mut Handle) {
     if !tokenizer.is_null() {
         drop(Box::from_raw(tokenizer));
     }
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn burin_tokenizer_describe(tokenizer: *const Tokenizer, out: *mut Buffer) -> i32 {
+pub unsafe extern "C" fn burin_tokenizer_describe(tokenizer: *const Handle, out: *mut Buffer) -> i32 {
     deliver(out, guarded(Status::Internal, || Ok((*tokenizer).describe().to_string().into_bytes())))
 }
 
 #[no_mangle]
 pub unsafe extern "C" fn burin_tokenizer_encode(
-    tokenizer: *const Tokenizer,
+    tokenizer: *const Handle,
     text: Text,
     add_special_tokens: bool,
     out: *mut Buffer,
@@ -95,7 +105,7 @@ pub unsafe extern "C" fn burin_tokenizer_encode(
 
 #[no_mangle]
 pub unsafe extern "C" fn burin_tokenizer_decode(
-    tokenizer: *const Tokenizer,
+    tokenizer: *const Handle,
     ids: *const i32,
     count: usize,
     skip_special_tokens: bool,
@@ -110,14 +120,14 @@ pub unsafe extern "C" fn burin_tokenizer_decode(
 
 /// The id, or -1.
 #[no_mangle]
-pub unsafe extern "C" fn burin_tokenizer_token_to_id(tokenizer: *const Tokenizer, token: Text) -> i64 {
+pub unsafe extern "C" fn burin_tokenizer_token_to_id(tokenizer: *const Handle, token: Text) -> i64 {
     let result = guarded(Status::Internal, || Ok((*tokenizer).token_to_id(token.str()?)));
     result.ok().flatten().map_or(-1, i64::from)
 }
 
 /// 1 and the token in `out`, or 0 where the id has none.
 #[no_mangle]
-pub unsafe extern "C" fn burin_tokenizer_id_to_token(tokenizer: *const Tokenizer, id: i32, out: *mut Buffer) -> i32 {
+pub unsafe extern "C" fn burin_tokenizer_id_to_token(tokenizer: *const Handle, id: i32, out: *mut Buffer) -> i32 {
     let token = guarded(Status::Internal, || Ok((*tokenizer).id_to_token(id))).ok().flatten();
     let found = i32::from(token.is_some());
     deliver(out, Ok(token.unwrap_or_default().into_bytes()));
@@ -125,7 +135,7 @@ pub unsafe extern "C" fn burin_tokenizer_id_to_token(tokenizer: *const Tokenizer
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn burin_stream_new(tokenizer: *const Tokenizer, stream: *mut *mut Stream, out: *mut Buffer) -> i32 {
+pub unsafe extern "C" fn burin_stream_new(tokenizer: *const Handle, stream: *mut *mut Stream, out: *mut Buffer) -> i32 {
     deliver_object(out, stream, guarded(Status::Internal, || Stream::new(&*tokenizer)))
 }
 
@@ -139,7 +149,7 @@ pub unsafe extern "C" fn burin_stream_free(stream: *mut Stream) {
 #[no_mangle]
 pub unsafe extern "C" fn burin_stream_add(
     stream: *mut Stream,
-    tokenizer: *const Tokenizer,
+    tokenizer: *const Handle,
     id: i32,
     out: *mut Buffer,
 ) -> i32 {
@@ -148,7 +158,7 @@ pub unsafe extern "C" fn burin_stream_add(
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn burin_stream_finish(stream: *mut Stream, tokenizer: *const Tokenizer, out: *mut Buffer) -> i32 {
+pub unsafe extern "C" fn burin_stream_finish(stream: *mut Stream, tokenizer: *const Handle, out: *mut Buffer) -> i32 {
     let result = guarded(Status::InvalidArgument, || (*stream).finish(&*tokenizer));
     deliver(out, result.map(String::into_bytes))
 }

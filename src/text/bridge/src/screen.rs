@@ -6,7 +6,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::failure::{corrupt, exhausted, Result};
 
-/// Stack of the thread that parses and renders; enough for the limits below.
+/// Stack of the thread that parses and renders (and compiles grammars); enough for the limits below.
 pub const STACK_BYTES: usize = 128 << 20;
 const MAX_TAGS: usize = 20_000;
 const MAX_TOKENS_IN_TAG: usize = 10_000;
@@ -80,7 +80,7 @@ pub fn with_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T>
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
         let thread = builder.spawn_scoped(scope, || crate::abi::guarded(crate::failure::Status::InvalidArgument, work));
-        let thread = thread.map_err(|e| exhausted(format!("no thread for the template: {e}")))?;
-        thread.join().unwrap_or_else(|_| Err(corrupt("the template failed")))
+        let thread = thread.map_err(|e| exhausted(format!("no thread: {e}")))?;
+        thread.join().unwrap_or_else(|_| Err(corrupt("a worker thread failed")))
     })
 }

@@ -84,7 +84,7 @@ impl Stage {
                 out.push(if *seen_first { format!(" {token}") } else { token });
                 *seen_first = true;
             }
-            Stage::ByteRuns { run, .. } if is_byte(&token) => run.push(token),
+            Stage::ByteRuns { run, .. } if byte_value(&token).is_some() => run.push(token),
             Stage::ByteRuns { .. } => {
                 out.extend(self.finish()?);
                 out.push(token);
@@ -123,11 +123,10 @@ impl Stage {
     }
 }
 
-fn is_byte(token: &str) -> bool {
-    token.len() == 6
-        && token.starts_with("<0x")
-        && token.ends_with('>')
-        && token.get(3..5).is_some_and(|hex| u8::from_str_radix(hex, 16).is_ok())
+/// The byte that a token of the form `<0xNN>` stands for.
+pub fn byte_value(token: &str) -> Option<u8> {
+    let hex = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    if hex.len() == 2 { u8::from_str_radix(hex, 16).ok() } else { None }
 }
 
 /// The byte a character of the byte-level alphabet stands for: printable bytes stand for themselves, the
@@ -141,7 +140,7 @@ fn byte_of(c: char) -> Option<u8> {
     }
 }
 
-fn append_bytes(token: &str, pending: &mut Vec<u8>) {
+pub fn append_bytes(token: &str, pending: &mut Vec<u8>) {
     match token.chars().map(byte_of).collect::<Option<Vec<u8>>>() {
         Some(bytes) => pending.extend(bytes),
         None => pending.extend_from_slice(token.as_bytes()),
@@ -176,7 +175,7 @@ fn take_text(pending: &mut Vec<u8>) -> String {
     text
 }
 
-fn flatten<'a>(decoder: &'a Value, steps: &mut Vec<&'a Value>) {
+pub fn flatten<'a>(decoder: &'a Value, steps: &mut Vec<&'a Value>) {
     match decoder.get("decoders").and_then(Value::as_array) {
         Some(decoders) => decoders.iter().for_each(|step| flatten(step, steps)),
         None => steps.push(decoder),

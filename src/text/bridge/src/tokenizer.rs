@@ -161,6 +161,17 @@ impl Tokenizer {
         added.or_else(|| self.pipeline.id_to_token(id))
     }
 
+    /// One more than the highest id.
+    pub fn id_limit(&self) -> u32 {
+        self.id_limit
+    }
+
+    /// Added tokens that are marked as special: no part of a text.
+    pub fn special_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        let added = self.pipeline.get_added_tokens_decoder().into_iter();
+        added.filter(|(_, token)| token.special).map(|(id, _)| id)
+    }
+
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.pipeline.token_to_id(token)
     }

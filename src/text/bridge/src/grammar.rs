@@ -1,0 +1,264 @@
+//! Grammars that an answer must follow, by llguidance: a tokenizer's vocabulary as bytes, a compiled grammar, and a
+//! matcher that says token by token what may come next.
+
+use std::sync::Arc;
+
+use llguidance::api::{GrammarInit, ParserLimits, StopReason, TopLevelGrammar};
+use llguidance::earley::SlicedBiasComputer;
+use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv, INVALID_TOKEN};
+use llguidance::{ParserFactory, TokenParser};
+use serde_json::Value;
+
+use crate::failure::{exhausted, invalid, unsupported, Failure, Result, Status};
+use crate::schema;
+use crate::screen::with_stack;
+use crate::token_bytes::TokenBytes;
+use crate::tokenizer::Tokenizer;
+
+pub const MAX_GRAMMAR_BYTES: usize = 1 << 20;
+/// The parsers of regular expressions and of Lark recurse along brackets.
+const MAX_BRACKETS: usize = 256;
+
+/// Below llguidance's own limits where those allow seconds or hundreds of megabytes.
+fn limits() -> ParserLimits {
+    ParserLimits { max_lexer_states: 50_000, verbose_errors: false, ..ParserLimits::default() }
+}
+
+struct Environment {
+    trie: TokTrie,
+    tokenizer: Arc<Tokenizer>,
+    canonical: bool,
+}
+
+impl Environment {
+    /// The tokenizer's own tokens for `text`, if their bytes are those of `text` (some tokenizers add a blank).
+    fn encode(&self, text: &str) -> Option<Vec<TokenId>> {
+        let ids = self.tokenizer.encode(text, false).ok()?;
+        (self.trie.decode_raw(&ids) == text.as_bytes()).then_some(ids)
+    }
+}
+
+impl TokenizerEnv for Environment {
+    fn tok_trie(&self) -> &TokTrie {
+        &self.trie
+    }
+
+    fn tokenize_bytes(&self, bytes: &[u8]) -> Vec<TokenId> {
+        let encode = |text: &str| self.encode(text).unwrap_or_else(|| self.trie.greedy_tokenize(text.as_bytes()));
+        self.trie.tokenize_with_greedy_fallback(bytes, encode)
+    }
+
+    /// Whether text that the grammar leaves no choice about is put into the tokens the model knows it by.
+    fn tokenize_is_canonical(&self) -> bool {
+        self.canonical
+    }
+}
+
+pub struct Vocabulary {
+    factory: ParserFactory,
+    /// Tokens that cannot come first, where the decoder drops a blank in front of the text.
+    never_first: Vec<TokenId>,
+}
+
+impl Vocabulary {
+    pub fn new(tokenizer: &Arc<Tokenizer>, ends: &[u32]) -> Result<Vocabulary> {
+        let ends: Vec<u32> = ends.iter().copied().filter(|id| *id < tokenizer.id_limit()).collect();
+        let bytes = TokenBytes::new(tokenizer, &ends)?;
+        let never_first = match bytes.strips_start {
+            true => (0..).zip(&bytes.words).filter(|(_, word)| word.starts_with(b" ")).map(|(id, _)| id).collect(),
+            false => Vec::new(),
+        };
+        let info = TokRxInfo::new(tokenizer.id_limit(), INVALID_TOKEN);
+        let trie = TokTrie::from(&info, &bytes.words);
+        let trie = if ends.is_empty() { trie } else { trie.with_eos_tokens(&ends) };
+        let mut environment = Environment { trie, tokenizer: Arc::clone(tokenizer), canonical: false };
+        environment.canonical = environment.encode("{\"a b\": [1]}\n").is_some();
+        let environment: TokEnv = Arc::new(environment);
+        let slices = SlicedBiasComputer::general_slices();
+        let factory = ParserFactory::new(&environment, InferenceCapabilities::default(), &slices);
+        let mut factory = factory.map_err(|e| unsupported(format!("the tokenizer's vocabulary: {e:#}")))?;
+        factory.quiet();
+        *factory.limits_mut() = limits();
+        Ok(Vocabulary { factory, never_first })
+    }
+}
+
+/// What a grammar is written in; the numbers are those of bridge.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    JsonSchema,
+    Json,
+    Regex,
+    Lark,
+}
+
+impl Kind {
+    pub fn from_number(number: i32) -> Result<Kind> {
+        [Kind::JsonSchema, Kind::Json, Kind::Regex, Kind::Lark]
+            .into_iter()
+            .find(|kind| *kind as i32 == number)
+            .ok_or_else(|| invalid(format!("{number} is no kind of grammar")))
+    }
+}
+
+/// A compiled grammar, from which matchers are made.
+pub struct Grammar {
+    vocabulary: Arc<Vocabulary>,
+    parser: TokenParser,
+}
+
+impl Grammar {
+    pub fn new(vocabulary: &Arc<Vocabulary>, kind: Kind, text: &str) -> Result<Grammar> {
+        if text.len() > MAX_GRAMMAR_BYTES {
+            return Err(exhausted(format!("it has {} bytes, more than {MAX_GRAMMAR_BYTES}", text.len())));
+        }
+        let parser = with_stack(|| {
+            let grammar = top_level(kind, text)?;
+            let init = GrammarInit::Serialized(grammar);
+            vocabulary.factory.create_parser_from_init_default(init).map_err(|e| compile_failure(&format!("{e:#}")))
+        })?;
+        Ok(Grammar { vocabulary: Arc::clone(vocabulary), parser })
+    }
+}
+
+fn top_level(kind: Kind, text: &str) -> Result<TopLevelGrammar> {
+    match kind {
+        Kind::JsonSchema => Ok(TopLevelGrammar::from_json_schema(schema::prepare(text)?)),
+        Kind::Json => Ok(TopLevelGrammar::from_json_schema(schema::any_object())),
+        Kind::Regex => {
+            check_brackets(text)?;
+            Ok(TopLevelGrammar::from_regex(text))
+        }
+        Kind::Lark => {
+            check_brackets(text)?;
+            Ok(TopLevelGrammar::from_lark(with_prepared_schemas(text)?))
+        }
+    }
+}
+
+/// Counts brackets wherever they stand, in strings too: a bound, not a parse.
+fn check_brackets(text: &str) -> Result<()> {
+    let mut depth: usize = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_BRACKETS {
+            return Err(exhausted(format!("its brackets nest deeper than {MAX_BRACKETS}")));
+        }
+    }
+    Ok(())
+}
+
+/// `%json {..}` inside a Lark grammar is held to the rules of a schema of its own.
+fn with_prepared_schemas(text: &str) -> Result<String> {
+    const WORD: &str = "%json";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(WORD) {
+        let (before, after) = rest.split_at(at + WORD.len());
+        out.push_str(before);
+        rest = after;
+        let mut values = serde_json::Deserializer::from_str(after).into_iter::<Value>();
+        if let Some(Ok(value)) = values.next() {
+            out.push_str(&format!(" {}", schema::prepare_value(value)?));
+            rest = &after[values.byte_offset()..];
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// llguidance's words, without the parts meant for its own developers.
+fn reason(text: &str) -> &str {
+    let end = ["\n<non-verbose/>", "\n<backtrace>", "\n<state>"].iter().filter_map(|mark| text.find(mark)).min();
+    let text = text[..end.unwrap_or(text.len())].trim();
+    text.char_indices().nth(400).map_or(text, |(at, _)| &text[..at])
+}
+
+fn compile_failure(text: &str) -> Failure {
+    const TOO_LARGE: [&str; 7] = ["too large", "too complex", "too big", "limit", "exceed", "fuel", "too many"];
+    const UNSUPPORTED: [&str; 5] = ["not supported", "nimplemented", "nknown format", "not implemented", "only supported"];
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let status = match () {
+        () if has(&["Unsatisfiable schema"]) => Status::InvalidArgument,
+        () if has(&UNSUPPORTED) => Status::Unsupported,
+        () if has(&TOO_LARGE) => Status::ResourceExhausted,
+        () => Status::InvalidArgument,
+    };
+    Failure { status, message: reason(text).to_string() }
+}
+
+/// The state of one answer. After an error it stays in that error.
+pub struct Matcher {
+    vocabulary: Arc<Vocabulary>,
+    matcher: llguidance::Matcher,
+    consumed: usize,
+}
+
+impl Matcher {
+    pub fn new(grammar: &Grammar) -> Matcher {
+        Matcher {
+            vocabulary: Arc::clone(&grammar.vocabulary),
+            matcher: llguidance::Matcher::new(Ok(grammar.parser.deep_clone())),
+            consumed: 0,
+        }
+    }
+
+    fn failure(&self, text: &str) -> Failure {
+        let message = reason(text).to_string();
+        match self.matcher.stop_reason() {
+            StopReason::LexerTooComplex | StopReason::ParserTooComplex => {
+                exhausted(format!("the grammar became too complex after {} tokens: {message}", self.consumed))
+            }
+            StopReason::NoExtensionBias => unsupported("the tokenizer has no token for what the grammar needs next"),
+            _ => invalid(message),
+        }
+    }
+
+    /// One bit for each token that may come next, lowest first; ids above the vocabulary stay 0. When the text is
+    /// complete these are the tokens that end an answer.
+    pub fn mask(&mut self, out: &mut [u32]) -> Result<()> {
+        let mask = self.matcher.compute_mask_or_eos().map_err(|e| self.failure(&e.to_string()))?;
+        let words = mask.as_slice();
+        let count = words.len().min(out.len());
+        out.fill(0);
+        out[..count].copy_from_slice(&words[..count]);
+        if self.consumed == 0 {
+            for id in &self.vocabulary.never_first {
+                if let Some(word) = out.get_mut(*id as usize / 32) {
+                    *word &= !(1 << (id % 32));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn consume(&mut self, id: u32) -> Result<()> {
+        self.matcher.consume_token(id).map_err(|e| self.failure(&e.to_string()))?;
+        self.consumed += 1;
+        Ok(())
+    }
+
+    pub fn rollback(&mut self, count: usize) -> Result<()> {
+        self.matcher.rollback(count).map_err(|e| self.failure(&e.to_string()))?;
+        self.consumed -= count;
+        Ok(())
+    }
+
+    /// Tokens that must come next in this order, as far as that is known; often none.
+    pub fn forced(&mut self) -> Vec<u32> {
+        if self.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() }
+    }
+
+    pub fn is_accepting(&mut self) -> Result<bool> {
+        self.matcher.is_accepting().map_err(|e| self.failure(&e.to_string()))
+    }
+
+    /// Complete, and nothing can follow.
+    pub fn is_stopped(&self) -> bool {
+        self.matcher.is_stopped()
+    }
+}
