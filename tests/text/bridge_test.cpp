@@ -1,27 +1,11 @@
-#include <array>
-#include <cstddef>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "text/bridge/bridge.h"
 
-// Two of the functions that llguidance brings along in the bridge; the first argument is its own opaque struct.
-extern "C" {
-void llg_constraint_init_set_defaults(void* init, const void* tokenizer);
-int32_t llg_validate_grammar(const void* init, const char* kind, const char* data, char* message, size_t size);
-}
-
 namespace burin::text {
 namespace {
-
-TEST(Bridge, CarriesTheGrammarEngine) {
-  alignas(std::max_align_t) std::array<std::byte, 512> init{};
-  llg_constraint_init_set_defaults(init.data(), nullptr);
-  std::array<char, 256> message{};
-  EXPECT_EQ(llg_validate_grammar(init.data(), "regex", "[a-z]+", message.data(), message.size()), -1);
-  EXPECT_STREQ(message.data(), "Tokenizer is null");
-}
 
 TEST(Bridge, ReturnsErrorsAsText) {
   burin_tokenizer* tokenizer = nullptr;

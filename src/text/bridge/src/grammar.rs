@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use llguidance::api::{GrammarInit, ParserLimits, StopReason, TopLevelGrammar};
+use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
 use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv, INVALID_TOKEN};
-use llguidance::{ParserFactory, TokenParser};
+use llguidance::ParserFactory;
 use serde_json::Value;
 
 use crate::failure::{exhausted, invalid, unsupported, Failure, Result, Status};
@@ -15,7 +15,10 @@ use crate::screen::with_stack;
 use crate::token_bytes::TokenBytes;
 use crate::tokenizer::Tokenizer;
 
-pub const MAX_GRAMMAR_BYTES: usize = 1 << 20;
+/// Of a pattern and a Lark grammar the limits are lower: each of their bytes costs llguidance some hundred.
+const MAX_SCHEMA_BYTES: usize = 1 << 20;
+const MAX_LARK_BYTES: usize = 256 << 10;
+pub const MAX_PATTERN_BYTES: usize = 64 << 10;
 /// The parsers of regular expressions and of Lark recurse along brackets.
 const MAX_BRACKETS: usize = 256;
 
@@ -99,25 +102,40 @@ impl Kind {
             .find(|kind| *kind as i32 == number)
             .ok_or_else(|| invalid(format!("{number} is no kind of grammar")))
     }
+
+    fn max_bytes(self) -> usize {
+        match self {
+            Kind::Regex => MAX_PATTERN_BYTES,
+            Kind::Lark => MAX_LARK_BYTES,
+            _ => MAX_SCHEMA_BYTES,
+        }
+    }
 }
 
-/// A compiled grammar, from which matchers are made.
+/// A compiled grammar, from which matchers are made. The first mask was computed: what is wrong shows before an answer
+/// begins, and every matcher starts with what the lexer learned.
 pub struct Grammar {
     vocabulary: Arc<Vocabulary>,
-    parser: TokenParser,
+    start: llguidance::Matcher,
 }
 
 impl Grammar {
     pub fn new(vocabulary: &Arc<Vocabulary>, kind: Kind, text: &str) -> Result<Grammar> {
-        if text.len() > MAX_GRAMMAR_BYTES {
-            return Err(exhausted(format!("it has {} bytes, more than {MAX_GRAMMAR_BYTES}", text.len())));
+        let most = kind.max_bytes();
+        if text.len() > most {
+            return Err(exhausted(format!("it has {} bytes, more than {most}", text.len())));
         }
-        let parser = with_stack(|| {
-            let grammar = top_level(kind, text)?;
-            let init = GrammarInit::Serialized(grammar);
-            vocabulary.factory.create_parser_from_init_default(init).map_err(|e| compile_failure(&format!("{e:#}")))
+        let start = with_stack(|| {
+            let init = GrammarInit::Serialized(top_level(kind, text)?);
+            let parser = vocabulary.factory.create_parser_from_init_default(init).map_err(|e| failure(&format!("{e:#}")))?;
+            let mut start = llguidance::Matcher::new(Ok(parser));
+            start.compute_mask_or_eos().map_err(|e| match e.to_string() {
+                text if text.contains(NO_TOKEN) => invalid("no text satisfies it"),
+                text => failure(&text),
+            })?;
+            Ok(start)
         })?;
-        Ok(Grammar { vocabulary: Arc::clone(vocabulary), parser })
+        Ok(Grammar { vocabulary: Arc::clone(vocabulary), start })
     }
 }
 
@@ -178,14 +196,22 @@ fn reason(text: &str) -> &str {
     text.char_indices().nth(400).map_or(text, |(at, _)| &text[..at])
 }
 
-fn compile_failure(text: &str) -> Failure {
-    const TOO_LARGE: [&str; 7] = ["too large", "too complex", "too big", "limit", "exceed", "fuel", "too many"];
-    const UNSUPPORTED: [&str; 5] = ["not supported", "nimplemented", "nknown format", "not implemented", "only supported"];
+/// How llguidance says that a mask is empty.
+const NO_TOKEN: &str = "NoExtensionBias";
+
+/// llguidance has texts, not kinds of errors.
+fn failure(text: &str) -> Failure {
+    const TOO_LARGE: [&str; 10] = [
+        "too large", "too complex", "too big", "too deeply", "oo many", "limit", "exceed", "fuel", "etermine if",
+        "ax is",
+    ];
+    const UNSUPPORTED: [&str; 6] =
+        ["not supported", "nimplemented", "nknown format", "not implemented", "only supported", "panic:"];
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let status = match () {
         () if has(&["Unsatisfiable schema"]) => Status::InvalidArgument,
-        () if has(&UNSUPPORTED) => Status::Unsupported,
         () if has(&TOO_LARGE) => Status::ResourceExhausted,
+        () if has(&UNSUPPORTED) => Status::Unsupported,
         () => Status::InvalidArgument,
     };
     Failure { status, message: reason(text).to_string() }
@@ -202,26 +228,24 @@ impl Matcher {
     pub fn new(grammar: &Grammar) -> Matcher {
         Matcher {
             vocabulary: Arc::clone(&grammar.vocabulary),
-            matcher: llguidance::Matcher::new(Ok(grammar.parser.deep_clone())),
+            matcher: grammar.start.deep_clone(),
             consumed: 0,
         }
     }
 
-    fn failure(&self, text: &str) -> Failure {
-        let message = reason(text).to_string();
-        match self.matcher.stop_reason() {
-            StopReason::LexerTooComplex | StopReason::ParserTooComplex => {
-                exhausted(format!("the grammar became too complex after {} tokens: {message}", self.consumed))
-            }
-            StopReason::NoExtensionBias => unsupported("the tokenizer has no token for what the grammar needs next"),
-            _ => invalid(message),
+    fn failure(&self, error: impl std::fmt::Display) -> Failure {
+        let text = error.to_string();
+        if text.contains(NO_TOKEN) {
+            return unsupported("the tokenizer has no token for what the grammar needs next");
         }
+        let failure = failure(&text);
+        Failure { message: format!("after {} tokens: {}", self.consumed, failure.message), ..failure }
     }
 
     /// One bit for each token that may come next, lowest first; ids above the vocabulary stay 0. When the text is
     /// complete these are the tokens that end an answer.
     pub fn mask(&mut self, out: &mut [u32]) -> Result<()> {
-        let mask = self.matcher.compute_mask_or_eos().map_err(|e| self.failure(&e.to_string()))?;
+        let mask = self.matcher.compute_mask_or_eos().map_err(|e| self.failure(e))?;
         let words = mask.as_slice();
         let count = words.len().min(out.len());
         out.fill(0);
@@ -237,13 +261,13 @@ impl Matcher {
     }
 
     pub fn consume(&mut self, id: u32) -> Result<()> {
-        self.matcher.consume_token(id).map_err(|e| self.failure(&e.to_string()))?;
+        self.matcher.consume_token(id).map_err(|e| self.failure(e))?;
         self.consumed += 1;
         Ok(())
     }
 
     pub fn rollback(&mut self, count: usize) -> Result<()> {
-        self.matcher.rollback(count).map_err(|e| self.failure(&e.to_string()))?;
+        self.matcher.rollback(count).map_err(|e| self.failure(e))?;
         self.consumed -= count;
         Ok(())
     }
@@ -254,7 +278,7 @@ impl Matcher {
     }
 
     pub fn is_accepting(&mut self) -> Result<bool> {
-        self.matcher.is_accepting().map_err(|e| self.failure(&e.to_string()))
+        self.matcher.is_accepting().map_err(|e| self.failure(e))
     }
 
     /// Complete, and nothing can follow.

@@ -250,6 +250,7 @@ impl Rewrite<'_> {
                 _ => drop(out.insert(key.clone(), written)),
             }
         }
+        values::bound_integer(&mut out);
         if !also.is_empty() {
             let all = out.entry("allOf").or_insert_with(|| json!([]));
             all.as_array_mut().into_iter().for_each(|list| list.append(&mut also));

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::failure::{exhausted, invalid, unsupported, Result};
+use crate::grammar::MAX_PATTERN_BYTES;
 
-/// Whole numbers beyond it are not exact in a double.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// Up to it each double stands for one whole number.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 const MAX_COUNT: u64 = 10_000;
 const MAX_LENGTH: u64 = 100_000;
 
@@ -31,6 +32,20 @@ pub fn format_pattern(name: &str) -> Option<String> {
     }
 }
 
+/// Bounds for whole numbers without any, so that no model writes digits for ever: what every reader of JSON has exactly.
+pub fn bound_integer(schema: &mut Map<String, Value>) {
+    if schema.get("type").and_then(Value::as_str) != Some("integer") {
+        return;
+    }
+    for (bound, strict, value) in
+        [("minimum", "exclusiveMinimum", -MAX_EXACT), ("maximum", "exclusiveMaximum", MAX_EXACT)]
+    {
+        if !schema.contains_key(bound) && !schema.contains_key(strict) {
+            schema.insert(bound.into(), Value::from(value as i64));
+        }
+    }
+}
+
 /// `$schema` and `$id` say what the document is. Inside it they would change what references mean.
 pub fn check_identity(key: &str, value: &Value, at_root: bool) -> Result<()> {
     let Some(text) = value.as_str() else { return Err(invalid(format!("{key} is a text"))) };
@@ -50,7 +65,7 @@ pub fn check(schema: &Map<String, Value>) -> Result<()> {
             "$ref" => check_reference(value)?,
             "type" => check_types(value)?,
             "format" => check_format(value)?,
-            "pattern" if !value.is_string() => return Err(invalid("pattern is a text")),
+            "pattern" => check_pattern(value)?,
             "const" => check_literal(value)?,
             "enum" => check_enum(value)?,
             "required" => check_required(value)?,
@@ -98,6 +113,14 @@ fn check_format(value: &Value) -> Result<()> {
             Err(unsupported(format!("format {name:?} cannot be enforced; those that can: {known}")))
         }
         None => Err(invalid("format is a text")),
+    }
+}
+
+fn check_pattern(value: &Value) -> Result<()> {
+    match value.as_str() {
+        Some(text) if text.len() <= MAX_PATTERN_BYTES => Ok(()),
+        Some(text) => Err(exhausted(format!("pattern has {} bytes, more than {MAX_PATTERN_BYTES}", text.len()))),
+        None => Err(invalid("pattern is a text")),
     }
 }
 
