@@ -251,6 +251,7 @@ impl Rewrite<'_> {
             }
         }
         values::bound_integer(&mut out);
+        values::bound_format(&mut out);
         if !also.is_empty() {
             let all = out.entry("allOf").or_insert_with(|| json!([]));
             all.as_array_mut().into_iter().for_each(|list| list.append(&mut also));

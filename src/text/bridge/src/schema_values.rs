@@ -18,7 +18,7 @@ const MONTH_AND_DAY: &str =
     "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))";
 const LEAP_DAY: &str =
     "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29";
-const CLOCK: &str = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
+const CLOCK: &str = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
 
 /// RFC 3339 without what readers differ on (year 0, second 60, small letters); llguidance's own has a February 29th
 /// in every year.
@@ -30,6 +30,17 @@ pub fn format_pattern(name: &str) -> Option<String> {
         "date-time" => Some(format!("^{date}T{CLOCK}$")),
         _ => None,
     }
+}
+
+/// Mail addresses and host names have a greatest length; llguidance's patterns for them have none.
+pub fn bound_format(schema: &mut Map<String, Value>) {
+    let most = match schema.get("format").and_then(Value::as_str) {
+        Some("email") => 254,
+        Some("hostname") => 253,
+        _ => return,
+    };
+    let given = schema.get("maxLength").and_then(Value::as_u64);
+    schema.insert("maxLength".into(), Value::from(given.map_or(most, |length| length.min(most))));
 }
 
 /// Bounds for whole numbers without any, so that no model writes digits for ever: what every reader of JSON has exactly.
