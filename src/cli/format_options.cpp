@@ -32,9 +32,18 @@ constexpr std::array kFormatOptions{
            .help = "answer in text of the Lark grammar in FILE"},
 };
 
+/** Errors name the option and the file as it was given. */
+std::string read_given(std::string_view option, const std::string& file) {
+  try {
+    return read_file(file, kMaxGrammarBytes);
+  } catch (const Error& e) {
+    throw Error(e.code(), "run", fmt::format("{} {}: {}", option, file, e.message()));
+  }
+}
+
 /** Looked at before the model is loaded; what it means is the grammar engine's to say. */
 std::string read_schema(const std::string& file) {
-  std::string text = read_file(file, kMaxGrammarBytes);
+  std::string text = read_given("--format", file);
   parse_json(text, std::filesystem::path(file).filename().string());
   return text;
 }
@@ -64,7 +73,7 @@ std::optional<text::GrammarSource> grammar_from(const Arguments& arguments) {
     return text::GrammarSource{.kind = Kind::Regex, .text = value};
   }
   if (given == "--grammar") {
-    return text::GrammarSource{.kind = Kind::Lark, .text = read_file(value, kMaxGrammarBytes)};
+    return text::GrammarSource{.kind = Kind::Lark, .text = read_given(given, value)};
   }
   if (value == "json") {
     return text::GrammarSource{.kind = Kind::Json};

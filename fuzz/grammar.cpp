@@ -1,0 +1,82 @@
+// Any schema, pattern or Lark grammar must be refused or give masks that are kept: what a mask allows is taken, what it
+// forbids is not, and taking tokens back gives the same mask again. The first byte of the input chooses the kind, the
+// last ones choose the tokens.
+#include "text/grammar.h"
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "bytes_tokenizer.h"
+
+namespace {
+
+using namespace burin::text;
+
+constexpr int kSteps = 24;
+using Mask = std::vector<uint32_t>;
+
+bool has(const Mask& mask, int32_t id) {
+  return ((mask[static_cast<size_t>(id) / 32] >> (id % 32)) & 1U) != 0;
+}
+
+/** The first allowed token from `start` on, or -1. */
+int32_t pick(const Mask& mask, int32_t start) {
+  for (int32_t i = 0; i < fuzz::kVocabularySize; ++i) {
+    const int32_t id = (start + i) % fuzz::kVocabularySize;
+    if (has(mask, id)) {
+      return id;
+    }
+  }
+  return -1;
+}
+
+Mask mask_of(GrammarMatcher& matcher) {
+  Mask mask((fuzz::kVocabularySize + 31) / 32);
+  matcher.mask(mask);
+  return mask;
+}
+
+void walk(const Grammar& grammar, std::string_view choices) {
+  GrammarMatcher matcher(grammar);
+  for (int step = 0; step < kSteps && !matcher.is_stopped(); ++step) {
+    const Mask mask = mask_of(matcher);
+    const auto choice = static_cast<unsigned char>(choices[choices.size() - 1 - step % choices.size()]);
+    const int32_t id = pick(mask, choice);
+    if (id < 0 || (has(mask, fuzz::kEnd) && !matcher.is_accepting())) {
+      std::abort();
+    }
+    matcher.consume(id);
+    if (id == fuzz::kEnd) {
+      return;
+    }
+    if (step % 8 == 7) {
+      matcher.rollback(1);
+      if (mask_of(matcher) != mask) {
+        std::abort();
+      }
+      matcher.consume(id);
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) {
+    return 0;
+  }
+  static const Tokenizer tokenizer = fuzz::bytes_tokenizer();
+  static const GrammarVocabulary vocabulary = GrammarVocabulary::of(tokenizer, {fuzz::kEnd});
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const auto kind = static_cast<GrammarSource::Kind>(data[0] % 4);
+  try {
+    walk(Grammar::compile(vocabulary, {.kind = kind, .text = std::string(input.substr(1))}), input);
+  } catch (const burin::Error& e) {
+    if (e.code() == burin::ErrorCode::Internal) {
+      std::abort();
+    }
+  }
+  return 0;
+}
