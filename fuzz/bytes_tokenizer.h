@@ -21,14 +21,13 @@ inline burin::text::Tokenizer bytes_tokenizer() {
   for (int byte = 0; byte < 256; ++byte) {
     vocab[fmt::format("<0x{:02X}>", byte)] = byte;
   }
-  const burin::Json end{{"id", kEnd},       {"content", "<end>"},  {"single_word", false}, {"lstrip", false},
+  const burin::Json end{{"id", kEnd},      {"content", "<end>"},  {"single_word", false}, {"lstrip", false},
                         {"rstrip", false}, {"normalized", false}, {"special", true}};
   const burin::Json file{
       {"version", "1.0"},
       {"added_tokens", burin::Json::array({end})},
       {"decoder", {{"type", "ByteFallback"}}},
-      {"model",
-       {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", vocab}, {"merges", burin::Json::array()}}}};
+      {"model", {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", vocab}, {"merges", burin::Json::array()}}}};
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("burin-fuzz-{}", ::getpid());
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "tokenizer.json") << file.dump();

@@ -1,5 +1,5 @@
-// Any template must be refused or render, within its budget, to a text or an error; the same context gives the same text
-// again. A part of the input behind a line of `=` is the context.
+// Any template must be refused or render, within its budget, to a text or an error; the same context gives the same
+// text again. A part of the input behind a line of `=` is the context.
 #include "text/chat_template.h"
 
 #include <cstdlib>

@@ -19,7 +19,8 @@ class Constraint {
   Constraint(const text::Tokenizer& tokenizer, const text::GrammarSource& source, const std::set<int32_t>& ends,
              int vocab_size);
 
-  /** `logits` with -inf for what may not come next. Shapes: logits (1, V) -> (1, V). Throws: as GrammarMatcher::mask. */
+  /** `logits` with -inf for what may not come next. Shapes: logits (1, V) -> (1, V). Throws: as GrammarMatcher::mask.
+   */
   mx::array apply(const mx::array& logits);
   /** Moves on by the token that was sampled. */
   void consume(int32_t id);

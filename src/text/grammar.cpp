@@ -41,8 +41,7 @@ GrammarVocabulary GrammarVocabulary::of(const Tokenizer& tokenizer, std::vector<
   if (state.vocabulary == nullptr || state.vocabulary_ends != ends) {
     burin_vocabulary* handle = nullptr;
     BridgeBuffer buffer;
-    const int32_t status =
-        burin_vocabulary_new(state.handle.get(), ends.data(), ends.size(), &handle, buffer.out());
+    const int32_t status = burin_vocabulary_new(state.handle.get(), ends.data(), ends.size(), &handle, buffer.out());
     check_bridge(status, buffer, "grammar");
     state.vocabulary = std::shared_ptr<const burin_vocabulary>(
         handle, [](const burin_vocabulary* made) { burin_vocabulary_free(const_cast<burin_vocabulary*>(made)); });

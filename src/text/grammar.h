@@ -1,5 +1,5 @@
-// Grammars that an answer must follow: JSON schema, any JSON object, regular expression, Lark. Compiled once by the crate
-// llguidance, then asked token by token what may come next. The token loop (generate/constraint.h) masks by it.
+// Grammars that an answer must follow: JSON schema, any JSON object, regular expression, Lark. Compiled once by the
+// crate llguidance, then asked token by token what may come next. The token loop (generate/constraint.h) masks by it.
 #pragma once
 
 #include <cstdint>

@@ -85,7 +85,8 @@ TEST_F(Constrained, CompleteAtTheLimitIsAStop) {
 }
 
 TEST_F(Constrained, GoesWithPenaltiesAndSampling) {
-  auto sampled = request(Kind::JsonSchema, R"({"type":"array","items":{"enum":["x","yy",3]},"minItems":2,"maxItems":4})");
+  auto sampled =
+      request(Kind::JsonSchema, R"({"type":"array","items":{"enum":["x","yy",3]},"minItems":2,"maxItems":4})");
   sampled.sampling = {.temperature = 1.5, .top_p = 0.9, .min_p = 0.01, .top_k = 40};
   sampled.sampling.repetition_penalty = 1.3;
   sampled.sampling.logit_bias = {{'q', 100.0F}};

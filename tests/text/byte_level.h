@@ -37,20 +37,21 @@ inline Json byte_level() {
   vocab["{\""] = 257;
   vocab["\":"] = 258;
   const auto special = [](int id, const char* content) {
-    return Json{{"id", id},         {"content", content},  {"single_word", false}, {"lstrip", false},
+    return Json{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
                 {"rstrip", false}, {"normalized", false}, {"special", true}};
   };
   const Json level{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  return Json{{"version", "1.0"},
-              {"added_tokens", Json::array({special(259, "<|end|>"), special(260, "<|stop|>")})},
-              {"normalizer", nullptr},
-              {"pre_tokenizer", level},
-              {"post_processor", nullptr},
-              {"decoder", level},
-              {"model",
-               {{"type", "BPE"},
-                {"vocab", vocab},
-                {"merges", Json::array({Json::array({"a", "b"}), Json::array({"{", "\""}), Json::array({"\"", ":"})})}}}};
+  return Json{
+      {"version", "1.0"},
+      {"added_tokens", Json::array({special(259, "<|end|>"), special(260, "<|stop|>")})},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", level},
+      {"post_processor", nullptr},
+      {"decoder", level},
+      {"model",
+       {{"type", "BPE"},
+        {"vocab", vocab},
+        {"merges", Json::array({Json::array({"a", "b"}), Json::array({"{", "\""}), Json::array({"\"", ":"})})}}}};
 }
 
 constexpr int32_t kEnd = 259;

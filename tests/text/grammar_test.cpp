@@ -112,7 +112,8 @@ TEST_F(GrammarOf, KnowsWhatIsForced) {
 }
 
 TEST_F(GrammarOf, GivesEachAnswerItsOwnMatcher) {
-  const Grammar grammar = Grammar::compile(GrammarVocabulary::of(tokenizer_, {kEnd}), {.kind = Kind::Regex, .text = "a|b"});
+  const Grammar grammar =
+      Grammar::compile(GrammarVocabulary::of(tokenizer_, {kEnd}), {.kind = Kind::Regex, .text = "a|b"});
   GrammarMatcher one(grammar);
   GrammarMatcher two(grammar);
   one.consume('a');
@@ -185,9 +186,10 @@ TEST_F(GrammarOf, FollowsRecursionThatEnds) {
                   {"properties", {{"next", {{"anyOf", {{{"$ref", "#"}}, {{"type", "null"}}}}}}}},
                   {"required", {"next"}}};
   EXPECT_TRUE(accepts(schema(list), R"({"next":{"next":null}})"));
-  const Json branch{{"type", "object"},
-                    {"properties", {{"a", {{"type", "integer"}}}, {"never", {{"$ref", "#/$defs/never"}}}}},
-                    {"$defs", {{"never", {{"type", "array"}, {"items", {{"$ref", "#/$defs/never"}}}, {"minItems", 1}}}}}};
+  const Json branch{
+      {"type", "object"},
+      {"properties", {{"a", {{"type", "integer"}}}, {"never", {{"$ref", "#/$defs/never"}}}}},
+      {"$defs", {{"never", {{"type", "array"}, {"items", {{"$ref", "#/$defs/never"}}}, {"minItems", 1}}}}}};
   EXPECT_TRUE(accepts(schema(branch), R"({"a":1})"));
   EXPECT_FALSE(accepts(schema(branch), R"({"never":[[)"));
   GrammarMatcher m = schema(branch);

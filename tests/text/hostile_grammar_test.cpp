@@ -52,7 +52,8 @@ std::vector<Case> unenforceable() {
       schema("unique", R"({"uniqueItems":true})", "\"uniqueItems\""),
       schema("names", R"({"propertyNames":{}})", "\"propertyNames\""),
       schema("unevaluated", R"({"unevaluatedProperties":false})", "\"unevaluatedProperties\""),
-      schema("dependent", R"({"$schema":"http://json-schema.org/draft-07/schema#","dependentRequired":{}})", "dependent"),
+      schema("dependent", R"({"$schema":"http://json-schema.org/draft-07/schema#","dependentRequired":{}})",
+             "dependent"),
       schema("dynamic", R"({"$dynamicRef":"#"})", "\"$dynamicRef\""),
       schema("typing error", R"({"anyOf":[{},{"maximun":3}]})", "at /anyOf/1: keyword \"maximun\""),
       schema("lenient", R"({"x-guidance":{"lenient":true},"not":{}})", "\"x-guidance\""),
@@ -113,22 +114,37 @@ std::vector<Case> bombs() {
       schema("very deep", repeated("[", 500000), "deeper than 64"),
       schema("wide", R"({"enum":[)" + many([](int i) { return std::to_string(i); }, 20000) + "]}", "10000 values"),
       schema("long", "\"" + repeated("x", 1 << 20) + "\"", "bytes"),
-      schema("product", R"({"allOf":[)" + many([](int i) {
-               return R"({"anyOf":[)" + listed(8, [i](int j) { return R"({"minimum":)" + std::to_string(8 * i + j) + "}"; }) + "]}";
-             }, 8) + "]}", "too large"),
+      schema("product",
+             R"({"allOf":[)" +
+                 many(
+                     [](int i) {
+                       return R"({"anyOf":[)" +
+                              listed(8, [i](int j) { return R"({"minimum":)" + std::to_string(8 * i + j) + "}"; }) +
+                              "]}";
+                     },
+                     8) +
+                 "]}",
+             "too large"),
       schema("length", R"({"type":"string","maxLength":1000000000})", "maxLength"),
       schema("items", R"({"type":"array","minItems":1000000000})", "minItems"),
-      schema("patterns", R"({"type":"string","allOf":[)" + many([](int i) {
-               return std::string(R"({"pattern":")") + static_cast<char>('a' + i) + "\"}";
-             }, 16) + "]}"),
+      schema("patterns",
+             R"({"type":"string","allOf":[)" +
+                 many([](int i) { return std::string(R"({"pattern":")") + static_cast<char>('a' + i) + "\"}"; }, 16) +
+                 "]}"),
       schema("long pattern", R"({"pattern":")" + repeated("a", 70000) + "\"}", "pattern has 70000 bytes"),
       {"deep pattern", Kind::Regex, repeated("(", 5000) + "a" + repeated(")", 5000), ResourceExhausted, "deeper than"},
       {"long regex", Kind::Regex, repeated("a", 70000), ResourceExhausted, "bytes"},
       {"deep lark", Kind::Lark, "start: " + repeated("(", 100000), ResourceExhausted, "deeper than"},
       {"long lark", Kind::Lark, "start: " + repeated("\"a\" ", 100000), ResourceExhausted, "bytes"},
-      {"doubling", Kind::Lark, "start: T0\n" + listed(40, [](int i) {
-         return "\nT" + std::to_string(i) + ": T" + std::to_string(i + 1) + " T" + std::to_string(i + 1) + "\n//";
-       }) + "\nT40: \"a\"\n", ResourceExhausted, ""},
+      {"doubling", Kind::Lark,
+       "start: T0\n" +
+           listed(40,
+                  [](int i) {
+                    return "\nT" + std::to_string(i) + ": T" + std::to_string(i + 1) + " T" + std::to_string(i + 1) +
+                           "\n//";
+                  }) +
+           "\nT40: \"a\"\n",
+       ResourceExhausted, ""},
   };
 }
 

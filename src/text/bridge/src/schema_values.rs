@@ -70,30 +70,52 @@ pub fn check_identity(key: &str, value: &Value, at_root: bool) -> Result<()> {
     Ok(())
 }
 
+type Check = fn(&str, &Value) -> Result<()>;
+
+const CHECKS: [(&str, Check); 20] = [
+    ("$ref", |_, value| check_reference(value)),
+    ("type", |_, value| check_types(value)),
+    ("format", |_, value| check_format(value)),
+    ("pattern", |_, value| check_pattern(value)),
+    ("const", |_, value| check_literal(value)),
+    ("enum", |_, value| check_enum(value)),
+    ("required", |_, value| check_required(value)),
+    ("properties", |_, value| check_names(value)),
+    ("uniqueItems", |_, value| check_unique(value)),
+    ("minItems", |key, value| check_count(key, value, MAX_COUNT)),
+    ("maxItems", |key, value| check_count(key, value, MAX_COUNT)),
+    ("minProperties", |key, value| check_count(key, value, MAX_COUNT)),
+    ("maxProperties", |key, value| check_count(key, value, MAX_COUNT)),
+    ("minLength", |key, value| check_count(key, value, MAX_LENGTH)),
+    ("maxLength", |key, value| check_count(key, value, MAX_LENGTH)),
+    ("minimum", check_number),
+    ("maximum", check_number),
+    ("multipleOf", check_number),
+    ("exclusiveMinimum", check_bound),
+    ("exclusiveMaximum", check_bound),
+];
+
 pub fn check(schema: &Map<String, Value>) -> Result<()> {
     for (key, value) in schema {
-        match key.as_str() {
-            "$ref" => check_reference(value)?,
-            "type" => check_types(value)?,
-            "format" => check_format(value)?,
-            "pattern" => check_pattern(value)?,
-            "const" => check_literal(value)?,
-            "enum" => check_enum(value)?,
-            "required" => check_required(value)?,
-            "minItems" | "maxItems" | "minProperties" | "maxProperties" => check_count(key, value, MAX_COUNT)?,
-            "minLength" | "maxLength" => check_count(key, value, MAX_LENGTH)?,
-            "minimum" | "maximum" | "multipleOf" => check_number(key, value)?,
-            "exclusiveMinimum" | "exclusiveMaximum" if !value.is_boolean() => check_number(key, value)?,
-            "uniqueItems" if value != &Value::Bool(false) => {
-                return Err(unsupported("keyword \"uniqueItems\" cannot be enforced"));
-            }
-            "properties" => check_names(value)?,
-            _ => {}
+        if let Some((_, check)) = CHECKS.iter().find(|(name, _)| name == key) {
+            check(key, value)?;
         }
     }
     check_pairs(schema)?;
     check_open_objects(schema)?;
     check_tuples(schema)
+}
+
+fn check_unique(value: &Value) -> Result<()> {
+    match value {
+        Value::Bool(false) => Ok(()),
+        _ => Err(unsupported("keyword \"uniqueItems\" cannot be enforced")),
+    }
+}
+
+/// Of draft 4 it is a flag.
+fn check_bound(key: &str, value: &Value) -> Result<()> {
+    if value.is_boolean() { Ok(()) } else { check_number(key, value) }
 }
 
 fn check_reference(value: &Value) -> Result<()> {
