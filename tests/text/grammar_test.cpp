@@ -169,6 +169,26 @@ TEST_F(GrammarOf, DatesExist) {
   EXPECT_FALSE(accepts(schema(date("date-time")), R"("2024-02-29T23:59:60Z")"));
 }
 
+TEST_F(GrammarOf, ReadsPatternsAsJsonSchemaMeansThem) {
+  const auto pattern = [](const char* text) { return Json{{"type", "string"}, {"pattern", text}}; };
+  EXPECT_TRUE(accepts(schema(pattern("b")), R"("abc")"));       // anywhere
+  EXPECT_TRUE(accepts(schema(pattern("^[[a]$")), R"("[")"));    // a bracket, no class within a class
+  EXPECT_TRUE(accepts(schema(pattern("^[a&&b]$")), R"("&")"));  // no intersection
+  EXPECT_TRUE(accepts(schema(pattern("^[^]$")), R"("\n")"));
+  EXPECT_TRUE(accepts(schema(pattern("^[[:x]+$")), R"("[:x")"));
+  EXPECT_FALSE(accepts(schema(pattern("^.$")), R"("\r")"));
+  EXPECT_FALSE(accepts(schema(pattern("^.$")), "\"\xe2\x80\xa8\""));
+  EXPECT_FALSE(accepts(schema(pattern("^\\w$")), "\"\xc3\xa4\""));
+  EXPECT_TRUE(accepts(schema(pattern("^\\u0041\\/$")), R"("A/")"));
+}
+
+TEST_F(GrammarOf, NarrowsBoundsBeyondExactNumbers) {
+  const Json wide{{"type", "integer"}, {"minimum", 9007199254740990}, {"maximum", INT64_MAX}};
+  EXPECT_TRUE(accepts(schema(wide), "9007199254740991"));
+  EXPECT_FALSE(accepts(schema(wide), "9007199254740993"));
+  EXPECT_FALSE(accepts(schema({{"type", "integer"}}), "12345678901234567"));
+}
+
 TEST_F(GrammarOf, TellsAlternativesApart) {
   const auto tagged = [](const char* tag) {
     return Json{{"type", "object"}, {"properties", {{"kind", {{"const", tag}}}}}, {"required", {"kind"}}};
@@ -177,6 +197,11 @@ TEST_F(GrammarOf, TellsAlternativesApart) {
                  {"$defs", {{"cat", tagged("cat")}, {"dog", tagged("dog")}}}};
   EXPECT_TRUE(accepts(schema(pet), R"({"kind":"dog"})"));
   EXPECT_FALSE(accepts(schema(pet), R"({"kind":"cow"})"));
+  const Json implied{{"type", "object"},
+                     {"oneOf",
+                      {{{"properties", {{"t", {{"const", "x"}}}}}, {"required", {"t"}}},
+                       {{"properties", {{"t", {{"const", "y"}}}}}, {"required", {"t"}}}}}};
+  EXPECT_TRUE(accepts(schema(implied), R"({"t":"y"})"));
   const Json both{{"oneOf", {{{"type", "integer"}, {"minimum", 1}}, {{"type", "integer"}, {"maximum", 5}}}}};
   EXPECT_THROW(schema(both), Error);
 }

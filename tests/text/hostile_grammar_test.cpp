@@ -63,10 +63,13 @@ std::vector<Case> unenforceable() {
       schema("dialect", R"({"$schema":"http://127.0.0.1:1/x"})", "dialect"),
       schema("inner id", R"({"properties":{"a":{"$id":"http://x/y"}}})", "\"$id\""),
       schema("open minimum", R"({"type":"object","minProperties":2})", "minProperties"),
-      schema("one of two", R"({"oneOf":[{"minLength":1},{"maxLength":3}]})", "oneOf"),
+      schema("one of two", R"({"oneOf":[{"minLength":1},{"maxLength":3}]})", "write anyOf"),
       schema("too exact", R"({"const":9007199254740993})", "2^53"),
       schema("control", R"({"enum":["\u0001"]})", "U+0001"),
       schema("look-ahead", R"x({"type":"string","pattern":"(?=a)"})x", "look-around"),
+      schema("own escape", R"({"type":"string","pattern":"a\\z"})", "ECMA-262"),
+      schema("empty class", R"({"patternProperties":{"[]":{}}})", "nothing matches"),
+      schema("bound", R"({"type":"integer","minimum":9223372036854775807})", "2^53"),
       schema("in lark", "", "at /items: keyword \"not\""),
   };
 }

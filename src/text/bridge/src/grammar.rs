@@ -208,6 +208,9 @@ fn failure(text: &str) -> Failure {
     const UNSUPPORTED: [&str; 6] =
         ["not supported", "nimplemented", "nknown format", "not implemented", "only supported", "panic:"];
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["oneOf constraints"]) {
+        return unsupported("oneOf whose members are not seen to exclude each other cannot be enforced; write anyOf");
+    }
     let status = match () {
         () if has(&["Unsatisfiable schema"]) => Status::InvalidArgument,
         () if has(&TOO_LARGE) => Status::ResourceExhausted,

@@ -14,6 +14,7 @@ mod pipelines;
 mod python;
 mod schema;
 mod schema_graph;
+mod schema_pattern;
 mod schema_values;
 mod screen;
 mod special_tokens;

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{json, Map, Value};
 
 use crate::failure::{exhausted, invalid, unsupported, Failure, Result};
-use crate::schema_graph::{disjoint, resolve, types, Graph, Node};
+use crate::schema_graph::{resolve, types, Graph, Node, Pairs};
+use crate::schema_pattern;
 use crate::schema_values as values;
 
 const MAX_DEPTH: usize = 64;
@@ -234,8 +235,10 @@ impl Rewrite<'_> {
                     Value::Array(list.iter().map(|item| self.schema(item)).collect())
                 }
                 (Some(Role::SchemaMap), Value::Object(map)) => {
-                    Value::Object(map.iter().map(|(name, item)| (name.clone(), self.schema(item))).collect())
+                    let name_of = |name: &str| if key == "patternProperties" { ecma(name) } else { name.to_string() };
+                    Value::Object(map.iter().map(|(name, item)| (name_of(name), self.schema(item))).collect())
                 }
+                (Some(Role::Plain), Value::String(text)) if key == "pattern" => Value::String(ecma(text)),
                 (Some(Role::Schema | Role::Items), _) => self.schema(value),
                 (Some(Role::Plain), _) => value.clone(),
                 _ => continue,
@@ -246,11 +249,11 @@ impl Rewrite<'_> {
                     Some(pattern) => also.push(json!({"type": types_or_all(schema), "pattern": pattern})),
                     None => drop(out.insert(key.clone(), written)),
                 },
-                ("oneOf", Value::Array(list)) if self.exclude_each_other(list) => also.push(json!({"anyOf": written})),
+                ("oneOf", Value::Array(list)) if self.exclude_each_other(list, schema) => also.push(json!({"anyOf": written})),
                 _ => drop(out.insert(key.clone(), written)),
             }
         }
-        values::bound_integer(&mut out);
+        values::bound_numbers(&mut out);
         values::bound_format(&mut out);
         if !also.is_empty() {
             let all = out.entry("allOf").or_insert_with(|| json!([]));
@@ -260,11 +263,16 @@ impl Rewrite<'_> {
     }
 
     /// Then "exactly one of" is "any of", which llguidance has.
-    fn exclude_each_other(&self, list: &[Value]) -> bool {
+    fn exclude_each_other(&self, list: &[Value], parent: &Map<String, Value>) -> bool {
         const MOST: usize = 64;
-        list.len() <= MOST
-            && list.iter().enumerate().all(|(i, a)| list[..i].iter().all(|b| disjoint(self.root, a, b, 0)))
+        let pairs = Pairs { root: self.root, objects_only: types(parent).is_some_and(|names| names == ["object"]) };
+        list.len() <= MOST && list.iter().enumerate().all(|(i, a)| list[..i].iter().all(|b| pairs.disjoint(a, b, 0)))
     }
+}
+
+/// Checked before.
+fn ecma(pattern: &str) -> String {
+    schema_pattern::translate(pattern).unwrap_or_else(|_| pattern.to_string())
 }
 
 fn types_or_all(schema: &Map<String, Value>) -> Value {

@@ -104,32 +104,41 @@ fn no_common_value(a: &[&Value], b: &[&Value]) -> bool {
     plain(a) && plain(b) && a.iter().all(|value| !b.contains(value))
 }
 
-/// Whether no value satisfies both schemas, as far as types, listed values and the properties of objects tell.
-pub fn disjoint(root: &Value, a: &Value, b: &Value, depth: usize) -> bool {
-    let (Some(a), Some(b)) = (target(root, a), target(root, b)) else { return false };
-    if let (Some(a), Some(b)) = (types(a), types(b)) {
-        if a.iter().all(|name| !b.contains(name)) {
-            return true;
-        }
-    }
-    if let (Some(a), Some(b)) = (values(a), values(b)) {
-        if no_common_value(&a, &b) {
-            return true;
-        }
-    }
-    let is_object = |schema| types(schema).is_some_and(|names| names == ["object"]);
-    depth < 4 && is_object(a) && is_object(b) && tagged_apart(root, a, b, depth)
+/// Schemas of one document, compared two by two.
+pub struct Pairs<'a> {
+    pub root: &'a Value,
+    /// What stands around the two allows objects only.
+    pub objects_only: bool,
 }
 
-/// Whether two objects differ in a property that one of them must have.
-fn tagged_apart(root: &Value, a: &Map<String, Value>, b: &Map<String, Value>, depth: usize) -> bool {
-    let property = |schema: &'_ Map<String, Value>, name: &str| schema.get("properties")?.get(name).cloned();
-    members(a, "required").iter().chain(members(b, "required")).take(64).filter_map(Value::as_str).any(|name| {
-        match (property(a, name), property(b, name)) {
-            (Some(a), Some(b)) => disjoint(root, &a, &b, depth + 1),
-            _ => false,
+impl Pairs<'_> {
+    /// Whether no value satisfies both, as far as types, listed values and the properties of objects tell.
+    pub fn disjoint(&self, a: &Value, b: &Value, depth: usize) -> bool {
+        let (Some(a), Some(b)) = (target(self.root, a), target(self.root, b)) else { return false };
+        if let (Some(a), Some(b)) = (types(a), types(b)) {
+            if a.iter().all(|name| !b.contains(name)) {
+                return true;
+            }
         }
-    })
+        if let (Some(a), Some(b)) = (values(a), values(b)) {
+            if no_common_value(&a, &b) {
+                return true;
+            }
+        }
+        let is_object = |schema| types(schema).map_or(self.objects_only && depth == 0, |names| names == ["object"]);
+        depth < 4 && is_object(a) && is_object(b) && self.tagged_apart(a, b, depth)
+    }
+
+    /// Whether two objects differ in a property that one of them must have.
+    fn tagged_apart(&self, a: &Map<String, Value>, b: &Map<String, Value>, depth: usize) -> bool {
+        let property = |schema: &'_ Map<String, Value>, name: &str| schema.get("properties")?.get(name).cloned();
+        members(a, "required").iter().chain(members(b, "required")).take(64).filter_map(Value::as_str).any(|name| {
+            match (property(a, name), property(b, name)) {
+                (Some(a), Some(b)) => self.disjoint(&a, &b, depth + 1),
+                _ => false,
+            }
+        })
+    }
 }
 
 /// A schema object behind references that stand alone.

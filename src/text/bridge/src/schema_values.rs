@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::{exhausted, invalid, unsupported, Result};
 use crate::grammar::MAX_PATTERN_BYTES;
+use crate::schema_pattern as pattern;
 
 /// Up to it each double stands for one whole number.
 const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
@@ -43,16 +44,21 @@ pub fn bound_format(schema: &mut Map<String, Value>) {
     schema.insert("maxLength".into(), Value::from(given.map_or(most, |length| length.min(most))));
 }
 
-/// Bounds for whole numbers without any, so that no model writes digits for ever: what every reader of JSON has exactly.
-pub fn bound_integer(schema: &mut Map<String, Value>) {
-    if schema.get("type").and_then(Value::as_str) != Some("integer") {
-        return;
-    }
-    for (bound, strict, value) in
+/// Bounds within which every reader of JSON has whole numbers exactly: instead of those beyond, and for whole numbers
+/// without any, so that no model writes digits for ever.
+pub fn bound_numbers(schema: &mut Map<String, Value>) {
+    let is_integer = schema.get("type").and_then(Value::as_str) == Some("integer");
+    for (bound, strict, limit) in
         [("minimum", "exclusiveMinimum", -MAX_EXACT), ("maximum", "exclusiveMaximum", MAX_EXACT)]
     {
-        if !schema.contains_key(bound) && !schema.contains_key(strict) {
-            schema.insert(bound.into(), Value::from(value as i64));
+        let given = schema.contains_key(bound) || schema.contains_key(strict);
+        if is_integer && !given {
+            schema.insert(bound.into(), Value::from(limit as i64));
+        }
+        for key in [bound, strict] {
+            if schema.get(key).and_then(Value::as_f64).is_some_and(|value| value.abs() > MAX_EXACT) {
+                schema.insert(key.into(), Value::from(limit as i64));
+            }
         }
     }
 }
@@ -72,7 +78,7 @@ pub fn check_identity(key: &str, value: &Value, at_root: bool) -> Result<()> {
 
 type Check = fn(&str, &Value) -> Result<()>;
 
-const CHECKS: [(&str, Check); 20] = [
+const CHECKS: [(&str, Check); 21] = [
     ("$ref", |_, value| check_reference(value)),
     ("type", |_, value| check_types(value)),
     ("format", |_, value| check_format(value)),
@@ -81,6 +87,7 @@ const CHECKS: [(&str, Check); 20] = [
     ("enum", |_, value| check_enum(value)),
     ("required", |_, value| check_required(value)),
     ("properties", |_, value| check_names(value)),
+    ("patternProperties", |_, value| check_name_patterns(value)),
     ("uniqueItems", |_, value| check_unique(value)),
     ("minItems", |key, value| check_count(key, value, MAX_COUNT)),
     ("maxItems", |key, value| check_count(key, value, MAX_COUNT)),
@@ -88,8 +95,8 @@ const CHECKS: [(&str, Check); 20] = [
     ("maxProperties", |key, value| check_count(key, value, MAX_COUNT)),
     ("minLength", |key, value| check_count(key, value, MAX_LENGTH)),
     ("maxLength", |key, value| check_count(key, value, MAX_LENGTH)),
-    ("minimum", check_number),
-    ("maximum", check_number),
+    ("minimum", check_bound),
+    ("maximum", check_bound),
     ("multipleOf", check_number),
     ("exclusiveMinimum", check_bound),
     ("exclusiveMaximum", check_bound),
@@ -113,9 +120,18 @@ fn check_unique(value: &Value) -> Result<()> {
     }
 }
 
-/// Of draft 4 it is a flag.
+/// An exclusive one is a flag in draft 4. Those far out are narrowed (`bound_numbers`).
 fn check_bound(key: &str, value: &Value) -> Result<()> {
-    if value.is_boolean() { Ok(()) } else { check_number(key, value) }
+    let outward = if is_lower(key) { -1.0 } else { 1.0 };
+    match value.as_f64() {
+        None if value.is_boolean() && key.starts_with("exclusive") => Ok(()),
+        Some(number) if number * outward > MAX_EXACT => Ok(()),
+        _ => check_number(key, value),
+    }
+}
+
+fn is_lower(key: &str) -> bool {
+    key == "minimum" || key == "exclusiveMinimum"
 }
 
 fn check_reference(value: &Value) -> Result<()> {
@@ -151,7 +167,7 @@ fn check_format(value: &Value) -> Result<()> {
 
 fn check_pattern(value: &Value) -> Result<()> {
     match value.as_str() {
-        Some(text) if text.len() <= MAX_PATTERN_BYTES => Ok(()),
+        Some(text) if text.len() <= MAX_PATTERN_BYTES => pattern::translate(text).map(drop),
         Some(text) => Err(exhausted(format!("pattern has {} bytes, more than {MAX_PATTERN_BYTES}", text.len()))),
         None => Err(invalid("pattern is a text")),
     }
@@ -189,6 +205,10 @@ fn check_text(text: &str) -> Result<()> {
 
 fn check_names(value: &Value) -> Result<()> {
     value.as_object().into_iter().flat_map(Map::keys).try_for_each(|name| check_text(name))
+}
+
+fn check_name_patterns(value: &Value) -> Result<()> {
+    value.as_object().into_iter().flat_map(Map::keys).try_for_each(|name| pattern::translate(name).map(drop))
 }
 
 fn check_required(value: &Value) -> Result<()> {
