@@ -57,6 +57,12 @@ TEST_F(GrammarOf, AllowsWhatThePatternContinuesWith) {
   EXPECT_FALSE(allows(m, 'a'));
 }
 
+TEST_F(GrammarOf, TakesEveryCharacterInAPattern) {
+  EXPECT_TRUE(accepts(matcher(Kind::Regex, "a\n/\"#\\/ \t$"), "a\n/\"#/ \t"));
+  EXPECT_TRUE(accepts(matcher(Kind::Regex, "[/\n]{2}//"), "\n///"));
+  EXPECT_TRUE(accepts(matcher(Kind::Regex, "/* x */"), "/// x  /"));
+}
+
 TEST_F(GrammarOf, AllowsEveryEndExactlyWhenComplete) {
   GrammarMatcher m = matcher(Kind::Regex, "ab*");
   EXPECT_FALSE(allows(m, kEnd));

@@ -134,7 +134,8 @@ impl Grammar {
                 text => failure(&text),
             })?;
             Ok(start)
-        })?;
+        });
+        let start = if kind == Kind::Regex { start.map_err(pattern_failure) } else { start }?;
         Ok(Grammar { vocabulary: Arc::clone(vocabulary), start })
     }
 }
@@ -194,6 +195,14 @@ fn reason(text: &str) -> &str {
     let end = ["\n<non-verbose/>", "\n<backtrace>", "\n<state>"].iter().filter_map(|mark| text.find(mark)).min();
     let text = text[..end.unwrap_or(text.len())].trim();
     text.char_indices().nth(400).map_or(text, |(at, _)| &text[..at])
+}
+
+/// Of a pattern, without the line of Lark that llguidance puts around it.
+fn pattern_failure(error: Failure) -> Failure {
+    let text = &error.message;
+    let text = text.find("regex parse error").map_or(text.as_str(), |at| &text[at..]);
+    let text = text.find("\n   1 |").map_or(text, |end| &text[..end]);
+    Failure { status: error.status, message: text.trim_end().to_string() }
 }
 
 /// How llguidance says that a mask is empty.
