@@ -230,26 +230,15 @@ impl Rewrite<'_> {
         let mut out = Map::new();
         let mut also = Vec::new();
         for (key, value) in schema {
-            let written = match (role(key), value) {
-                (Some(Role::Schemas | Role::Items), Value::Array(list)) => {
-                    Value::Array(list.iter().map(|item| self.schema(item)).collect())
-                }
-                (Some(Role::SchemaMap), Value::Object(map)) => {
-                    let name_of = |name: &str| if key == "patternProperties" { ecma(name) } else { name.to_string() };
-                    Value::Object(map.iter().map(|(name, item)| (name_of(name), self.schema(item))).collect())
-                }
-                (Some(Role::Plain), Value::String(text)) if key == "pattern" => Value::String(ecma(text)),
-                (Some(Role::Schema | Role::Items), _) => self.schema(value),
-                (Some(Role::Plain), _) => value.clone(),
-                _ => continue,
-            };
+            let Some(written) = self.value(key, value) else { continue };
             match (key.as_str(), value) {
-                ("uniqueItems", _) => {}
                 ("format", Value::String(name)) => match values::format_pattern(name) {
                     Some(pattern) => also.push(json!({"type": types_or_all(schema), "pattern": pattern})),
                     None => drop(out.insert(key.clone(), written)),
                 },
-                ("oneOf", Value::Array(list)) if self.exclude_each_other(list, schema) => also.push(json!({"anyOf": written})),
+                ("oneOf", Value::Array(list)) if self.exclude_each_other(list, schema) => {
+                    also.push(json!({"anyOf": written}));
+                }
                 _ => drop(out.insert(key.clone(), written)),
             }
         }
@@ -260,6 +249,23 @@ impl Rewrite<'_> {
             all.as_array_mut().into_iter().for_each(|list| list.append(&mut also));
         }
         Value::Object(out)
+    }
+
+    /// The value of one keyword; none for a note.
+    fn value(&self, key: &str, value: &Value) -> Option<Value> {
+        Some(match (role(key)?, value) {
+            (Role::Schemas | Role::Items, Value::Array(list)) => {
+                Value::Array(list.iter().map(|item| self.schema(item)).collect())
+            }
+            (Role::SchemaMap, Value::Object(map)) => {
+                let name_of = |name: &str| if key == "patternProperties" { ecma(name) } else { name.to_string() };
+                Value::Object(map.iter().map(|(name, item)| (name_of(name), self.schema(item))).collect())
+            }
+            (Role::Schema | Role::Items, _) => self.schema(value),
+            (Role::Plain, Value::String(text)) if key == "pattern" => Value::String(ecma(text)),
+            (Role::Plain, _) if key != "uniqueItems" => value.clone(),
+            _ => return None,
+        })
     }
 
     /// Then "exactly one of" is "any of", which llguidance has.
