@@ -89,8 +89,15 @@ class ScriptedBackend : public Backend {
     EXPECT_EQ(request.tokens.size(), 1U);
     return {.values = {script_.logit, 0.0F}, .rows = 1, .vocab_size = 2};
   }
+  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams&) override { throw not_scripted(); }
+  std::unique_ptr<PromptCache> load_prompt_cache(const std::filesystem::path&, const CacheParams&) override {
+    throw not_scripted();
+  }
+  void save_prompt_cache(const PromptCache&, const std::filesystem::path&) override { throw not_scripted(); }
+  Measurement measure(const MeasureRequest&) override { throw not_scripted(); }
 
  private:
+  static Error not_scripted() { return Error(ErrorCode::Internal, "test", "not scripted"); }
   void note_thread() const { script_.calls_elsewhere += std::this_thread::get_id() == home_ ? 0 : 1; }
 
   Script& script_;

@@ -35,7 +35,7 @@ class Constrained : public testing::Test {
   text::GenerateResult answer(const text::GenerateRequest& request, std::function<int32_t(int32_t)> next) {
     FakeModel model(kPadded, std::move(next));
     model.facts_.eos_token_ids = {kEnd};
-    return generate(model, &tokenizer_, request, nullptr);
+    return generate({.model = model, .tokenizer = &tokenizer_}, request, nullptr);
   }
 
   text::Folder folder_ = text::Folder();
@@ -65,7 +65,7 @@ TEST_F(Constrained, EndsAtTheModelsEndOnlyWhenComplete) {
 TEST_F(Constrained, CallsTheModelNoMoreOnceNothingCanFollow) {
   FakeModel model(kPadded, [](int32_t) { return 'a'; });
   model.facts_.eos_token_ids = {kEnd};
-  const auto result = generate(model, &tokenizer_, request(Kind::Regex, "aaa"), nullptr);
+  const auto result = generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::Regex, "aaa"), nullptr);
   EXPECT_EQ(result.finish_reason, FinishReason::Stop);
   EXPECT_EQ(model.calls.size(), result.tokens.size());
 }
@@ -105,7 +105,7 @@ TEST_F(Constrained, LogprobsAreOfTheAllowedTokens) {
   FakeModel model(kPadded, [](int32_t) { return 'z'; });
   model.facts_.eos_token_ids = {kEnd};
   std::vector<float> logprobs;
-  generate(model, &tokenizer_, only, [&](const TokenEvent& event) {
+  generate({.model = model, .tokenizer = &tokenizer_}, only, [&](const TokenEvent& event) {
     logprobs.push_back(event.logprob);
     return true;
   });
@@ -117,8 +117,8 @@ TEST_F(Constrained, LogprobsAreOfTheAllowedTokens) {
 TEST_F(Constrained, BadGrammarsAndNoTokenizerAreRefusedBeforeTheModelRuns) {
   FakeModel model(kPadded, [](int32_t) { return 'a'; });
   model.facts_.eos_token_ids = {kEnd};
-  EXPECT_THROW(generate(model, &tokenizer_, request(Kind::JsonSchema, "false"), nullptr), Error);
-  EXPECT_THROW(generate(model, nullptr, request(Kind::Json, ""), nullptr), Error);
+  EXPECT_THROW(generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::JsonSchema, "false"), nullptr), Error);
+  EXPECT_THROW(generate({.model = model, .tokenizer = nullptr}, request(Kind::Json, ""), nullptr), Error);
   EXPECT_TRUE(model.calls.empty());
 }
 
