@@ -9,7 +9,9 @@ import struct
 import sys
 
 import gguf
+import mlx.core as mx
 import numpy as np
+from mlx_lm.models import cache
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "fuzz" / "corpus"
@@ -125,8 +127,27 @@ def models():
             gguf_file(folder / f"{block_type.lower()}_{family}_{tokenizer}", family, block_type, tokenizer)
 
 
+def prompt_caches():
+    """As mlx-lm writes them; no parameter is large."""
+    folder = CORPUS / "prompt_cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = {
+        "whole": cache.KVCache,
+        "limited": lambda: cache.RotatingKVCache(8, keep=2),
+        "quantized": lambda: cache.QuantizedKVCache(32, 4),
+    }
+    for name, kind in kinds.items():
+        layers = [kind(), kind()]
+        for layer in layers:
+            layer.step = 2
+            layer.update_and_fetch(mx.ones((1, 1, 2, 32)), mx.ones((1, 1, 2, 32)))
+        cache.save_prompt_cache(str(folder / f"{name}.safetensors"), layers, {"model": "m", "tokenizer_config": "{}"})
+        (folder / f"{name}.safetensors").rename(folder / name)
+
+
 if __name__ == "__main__":
     configs()
     texts()
     safetensors()
     models()
+    prompt_caches()

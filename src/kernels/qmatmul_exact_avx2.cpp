@@ -75,26 +75,45 @@ constexpr int kTileX = 4;
  * order of four_rows, so that a product does not depend on how many rows of x there are.
  */
 template <int bits, int group>
-void tile(const QuantizedMatrix& w, const int64_t (&rows)[2], const ExactInput& x, int64_t m, float* scratch,
-          float (&out)[2][kTileX]) {
-  constexpr int kCodes = 32 / bits;
-  constexpr int kStep = 8 * kCodes;
-  constexpr int kParts = kStep > group ? kStep / group : 1;
-  constexpr int kStepsPerGroup = group > kStep ? group / kStep : 1;
-  const int64_t stride = w.columns / 32 + kGroupPad;
-  const float* planes[kTileX];
-  __m256 total[2][kTileX];
+class Tile {
+ public:
+  Tile(const QuantizedMatrix& w, const int64_t (&rows)[2], const ExactInput& x, int64_t m, float* scratch)
+      : w_(w), from_{w.row(rows[0]), w.row(rows[1])}, scratch_(scratch), stride_(w.columns / 32 + kGroupPad) {
 #pragma GCC unroll 4
-  for (int j = 0; j < kTileX; ++j) {
-    const int64_t row = m + j < x.m ? m + j : x.m - 1;
-    planes[j] = x.planes + row * x.planes_stride;
-    for (int i = 0; i < 2; ++i) {
-      total[i][j] = widen_row(w, rows[i], nullptr, x.sums + row * x.sums_stride, 0.0F, scratch + i * stride);
+    for (int j = 0; j < kTileX; ++j) {
+      const int64_t row = m + j < x.m ? m + j : x.m - 1;
+      planes_[j] = x.planes + row * x.planes_stride;
+      for (int i = 0; i < 2; ++i) {
+        total_[i][j] = widen_row(w, rows[i], nullptr, x.sums + row * x.sums_stride, 0.0F, scratch + i * stride_);
+      }
     }
   }
-  const uint8_t* const from[2] = {w.row(rows[0]), w.row(rows[1])};
-  const auto step = [&](int64_t s, auto&& load) {
-    const __m256i words[2] = {load(from[0] + s * 32), load(from[1] + s * 32)};
+
+  void run(float (&out)[2][kTileX]) {
+    const int64_t steps = w_.columns / kStep;
+    for (int64_t s = 0; s < steps; ++s) {
+      step(s, [](const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); });
+    }
+    if (const int64_t left = w_.columns % kStep; left != 0) {
+      for (int64_t g = w_.groups(); g < (steps + 1) * kParts; ++g) {
+        scratch_[g] = scratch_[stride_ + g] = 0.0F;
+      }
+      step(steps, [left](const uint8_t* p) { return load_words(p, left / kCodes); });
+    }
+    for (int i = 0; i < 2; ++i) {
+      _mm_storeu_ps(out[i], horizontal_sums(total_[i][0], total_[i][1], total_[i][2], total_[i][3]));
+    }
+  }
+
+ private:
+  static constexpr int kCodes = 32 / bits;
+  static constexpr int kStep = 8 * kCodes;
+  static constexpr int kParts = kStep > group ? kStep / group : 1;
+  static constexpr int kStepsPerGroup = group > kStep ? group / kStep : 1;
+
+  template <typename Load>
+  void step(int64_t s, Load&& load) {
+    const __m256i words[2] = {load(from_[0] + s * 32), load(from_[1] + s * 32)};
     __m256 dot[2][kTileX];
 #pragma GCC unroll 4
     for (int j = 0; j < kTileX; ++j) {
@@ -105,46 +124,43 @@ void tile(const QuantizedMatrix& w, const int64_t (&rows)[2], const ExactInput& 
       const __m256 codes[2] = {plane(words[0], bits, t), plane(words[1], bits, t)};
 #pragma GCC unroll 4
       for (int j = 0; j < kTileX; ++j) {
-        const __m256 values = _mm256_loadu_ps(planes[j] + s * kStep + t * 8);
+        const __m256 values = _mm256_loadu_ps(planes_[j] + s * kStep + t * 8);
         dot[0][j] = _mm256_fmadd_ps(codes[0], values, dot[0][j]);
         dot[1][j] = _mm256_fmadd_ps(codes[1], values, dot[1][j]);
       }
     }
 #pragma GCC unroll 2
     for (int i = 0; i < 2; ++i) {
-      const __m256 scales = lane_scales<kParts, kStepsPerGroup>(scratch + i * stride, s);
+      const __m256 scales = lane_scales<kParts, kStepsPerGroup>(scratch_ + i * stride_, s);
 #pragma GCC unroll 4
       for (int j = 0; j < kTileX; ++j) {
-        total[i][j] = _mm256_fmadd_ps(scales, dot[i][j], total[i][j]);
+        total_[i][j] = _mm256_fmadd_ps(scales, dot[i][j], total_[i][j]);
       }
     }
-  };
-  const int64_t steps = w.columns / kStep;
-  for (int64_t s = 0; s < steps; ++s) {
-    step(s, [](const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); });
   }
-  if (const int64_t left = w.columns % kStep; left != 0) {
-    for (int i = 0; i < 2; ++i) {
-      for (int64_t g = w.groups(); g < (steps + 1) * kParts; ++g) {
-        scratch[i * stride + g] = 0.0F;
-      }
-    }
-    step(steps, [left](const uint8_t* p) { return load_words(p, left / kCodes); });
-  }
-  for (int i = 0; i < 2; ++i) {
-    _mm_storeu_ps(out[i], horizontal_sums(total[i][0], total[i][1], total[i][2], total[i][3]));
-  }
-}
 
-/** Rows [r, r + kRowBlock) below `end` against up to kTileX rows of x. */
+  const QuantizedMatrix& w_;
+  const uint8_t* from_[2];
+  float* scratch_;
+  int64_t stride_;
+  const float* planes_[kTileX];
+  __m256 total_[2][kTileX];
+};
+
+struct Rows {
+  int64_t begin;
+  int64_t end;
+};
+
+/** A few rows against up to kTileX rows of x. */
 template <int bits, int group>
-void tiles(const QuantizedMatrix& w, const ExactInput& x, int64_t m, int64_t r, int64_t end, float* scratch, float* y) {
-  for (int64_t pair = r; pair < r + kRowBlock && pair < end; pair += 2) {
+void tiles(const QuantizedMatrix& w, const ExactInput& x, int64_t m, Rows rows, float* scratch, float* y) {
+  for (int64_t r = rows.begin; r < rows.end; r += 2) {
     float out[2][kTileX];
-    tile<bits, group>(w, {pair, pair + 1 < end ? pair + 1 : pair}, x, m, scratch, out);
+    Tile<bits, group>(w, {r, r + 1 < rows.end ? r + 1 : r}, x, m, scratch).run(out);
     for (int j = 0; j < kTileX && m + j < x.m; ++j) {
-      for (int i = 0; i < 2 && pair + i < end; ++i) {
-        y[(m + j) * w.rows + pair + i] = out[i][j];
+      for (int i = 0; i < 2 && r + i < rows.end; ++i) {
+        y[(m + j) * w.rows + r + i] = out[i][j];
       }
     }
   }
@@ -155,7 +171,7 @@ void tuned_rows(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, in
   for (int64_t r = begin; r < end; r += kRowBlock) {
     int64_t m = 0;
     for (; m + 2 < x.m; m += kTileX) {
-      tiles<bits, group>(w, x, m, r, end, scratch, y);
+      tiles<bits, group>(w, x, m, {r, r + kRowBlock < end ? r + kRowBlock : end}, scratch, y);
     }
     for (; m < x.m; ++m) {
       int64_t rows[kRowBlock];
