@@ -151,8 +151,8 @@ class MlxBackend : public engine::Backend {
   static std::unique_ptr<models::Model> load_one(const fs::path& model_dir, const engine::LoadOptions& options,
                                                  const std::function<void(double)>& on_progress) {
     const bool exact = options.precision == engine::Precision::Exact;
-    return models::load_model(model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast,
-                                          .on_progress = on_progress});
+    return models::load_model(
+        model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast, .on_progress = on_progress});
   }
 
   /** Throws: InvalidArgument when its tokens are not those of the model. */

@@ -32,8 +32,7 @@ std::optional<std::pair<size_t, std::string>> split_path(const std::string& path
 
 std::vector<SavedCacheLayer> read_classes(const InputFile& file, const Metadata& metadata) {
   std::vector<SavedCacheLayer> layers;
-  for (auto it = metadata.find("1.0"); it != metadata.end();
-       it = metadata.find("1." + std::to_string(layers.size()))) {
+  for (auto it = metadata.find("1.0"); it != metadata.end(); it = metadata.find("1." + std::to_string(layers.size()))) {
     layers.push_back({.class_name = it->second, .arrays = {}, .scalars = {}});
     if (layers.size() > kMaxLayers) {
       refuse(file, "it has too many layers");

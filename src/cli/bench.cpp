@@ -54,8 +54,7 @@ Json summary_of(const std::string& test, std::vector<double> speeds) {
   std::ranges::sort(speeds);
   const size_t half = speeds.size() / 2;
   const double median = speeds.size() % 2 == 1 ? speeds[half] : (speeds[half - 1] + speeds[half]) / 2;
-  return {{"test", test},
-          {"tokens_per_second", {{"median", median}, {"min", speeds.front()}, {"max", speeds.back()}}}};
+  return {{"test", test}, {"tokens_per_second", {{"median", median}, {"min", speeds.front()}, {"max", speeds.back()}}}};
 }
 
 Json measure(Context& context, engine::Backend& backend, const Test& test, const CancelScope& signals) {

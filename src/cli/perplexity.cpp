@@ -107,8 +107,8 @@ std::string text_for_people(const Json& data) {
 }
 
 /** The model that --against names; precision and threads as for the first one. Null without the option. */
-std::unique_ptr<engine::Backend> load_other(Context& context, engine::Backend& first,
-                                            const std::vector<int32_t>& ids, const std::string& text) {
+std::unique_ptr<engine::Backend> load_other(Context& context, engine::Backend& first, const std::vector<int32_t>& ids,
+                                            const std::string& text) {
   if (!context.arguments.has("--against")) {
     return nullptr;
   }

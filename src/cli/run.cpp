@@ -57,9 +57,8 @@ Json usage_of(const engine::GenerateResult& result) {
     usage["prompt_tokens_details"] = {{"cached_tokens", result.cached_tokens}};
   }
   if (result.draft_tokens > 0) {
-    usage["completion_tokens_details"] = {
-        {"accepted_prediction_tokens", result.accepted_tokens},
-        {"rejected_prediction_tokens", result.draft_tokens - result.accepted_tokens}};
+    usage["completion_tokens_details"] = {{"accepted_prediction_tokens", result.accepted_tokens},
+                                          {"rejected_prediction_tokens", result.draft_tokens - result.accepted_tokens}};
   }
   return usage;
 }
@@ -151,8 +150,8 @@ extern const Command run_command{
                                    {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
                                    {.name = "--no-stream", .help = "print the answer when it is complete"},
                                    {.name = "--verbose", .help = "say on stderr what was loaded"}} +
-               format_options() + sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
-               execution_options(),
+               format_options() + sampling_options() + speculation_options() + prompt_cache_options() +
+               cache_options() + execution_options(),
     .examples = {{.line = "burin run starter", .what = "a chat"},
                  {.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
                  {.line = "git diff | burin run qwen3 - --system \"Write a commit message.\"",

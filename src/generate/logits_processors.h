@@ -2,7 +2,6 @@
 // Source: mlx-lm 0.32.2 sample_utils.py, make_logits_processors.
 #pragma once
 
-
 #include <functional>
 #include <span>
 #include <vector>

@@ -82,7 +82,8 @@ mx::array read_array(const InputFile& file, const TensorInfo& tensor) {
 }
 
 [[noreturn]] void refuse_foreign(const InputFile& file, const std::string& why) {
-  throw Error(ErrorCode::InvalidArgument, "prompt cache", fmt::format("{} was made by another model: {}", file.name(), why))
+  throw Error(ErrorCode::InvalidArgument, "prompt cache",
+              fmt::format("{} was made by another model: {}", file.name(), why))
       .hint("give the model that made it, or another file");
 }
 

@@ -2,7 +2,6 @@
 // Source: mlx-lm 0.32.2 sample_utils.py; the same MLX operations in the same order, so a seed gives the same draws.
 #pragma once
 
-
 #include <functional>
 #include <memory>
 #include <span>

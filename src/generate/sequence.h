@@ -55,7 +55,8 @@ class Sequence {
 
   const nn::CacheOptions& options() const { return options_; }
   const nn::CacheList& layers() const { return layers_; }
-  /** Replaces what was remembered; without `tokens` they are unknown. Throws: Corrupt when the layers do not hold equally many tokens. */
+  /** Replaces what was remembered; without `tokens` they are unknown. Throws: Corrupt when the layers do not hold
+   * equally many tokens. */
   void restore(nn::CacheList layers, std::vector<int32_t> tokens);
   const models::Model& model() const { return model_; }
 

@@ -1,7 +1,7 @@
 // Speculative decoding: the model checks several guessed tokens in one call and keeps those it would have chosen.
-// Every token is chosen from the model's own logits by the request's own sampler, in order, so the answer and its random
-// draws are those of plain decoding; a guess only decides how many tokens one call yields.
-// Source: the token matching of mlx-lm 0.32.2 generate.py, speculative_generate_step.
+// Every token is chosen from the model's own logits by the request's own sampler, in order, so the answer and its
+// random draws are those of plain decoding; a guess only decides how many tokens one call yields. Source: the token
+// matching of mlx-lm 0.32.2 generate.py, speculative_generate_step.
 #pragma once
 
 #include <deque>
@@ -37,7 +37,7 @@ class SpeculativeStep : public TokenSource {
   TokenChooser chooser_;
   std::unique_ptr<Drafter> drafter_;
   int most_;
-  int count_;  // tokens to guess next: more after right guesses, fewer after wrong ones
+  int count_;                 // tokens to guess next: more after right guesses, fewer after wrong ones
   std::vector<int32_t> ids_;  // prompt and answer; the last one is not run yet
   std::deque<Step> ready_;    // chosen, not yet asked for
   int draft_tokens_ = 0;

@@ -110,11 +110,11 @@ std::vector<int32_t> prompt_after(const Sequence& sequence, const std::vector<in
 TokenChooser make_chooser(const Generator& generator, const text::GenerateRequest& request,
                           const std::set<int32_t>& eos, Constraint* constraint) {
   const int vocab_size = generator.model.facts().vocab_size;
-  return TokenChooser({.sampler = make_sampler(request.sampling,
-                                               xtc_special_tokens(generator.tokenizer, eos, vocab_size), vocab_size),
-                       .processors = make_logits_processors(request.sampling, vocab_size),
-                       .context_needed = context_needed(request.sampling),
-                       .constraint = constraint});
+  return TokenChooser(
+      {.sampler = make_sampler(request.sampling, xtc_special_tokens(generator.tokenizer, eos, vocab_size), vocab_size),
+       .processors = make_logits_processors(request.sampling, vocab_size),
+       .context_needed = context_needed(request.sampling),
+       .constraint = constraint});
 }
 
 std::unique_ptr<Drafter> make_drafter(const Generator& generator, const text::GenerateRequest& request,
@@ -136,8 +136,8 @@ std::unique_ptr<TokenSource> make_source(const Generator& generator, const text:
     return std::make_unique<GenerateStep>(cache.target, std::move(chooser));
   }
   if (speculation.num_draft_tokens < 1 || speculation.num_draft_tokens > kMaxDraftTokens) {
-    refuse("num_draft_tokens", fmt::format("num_draft_tokens must be 1 to {}, but is {}", kMaxDraftTokens,
-                                           speculation.num_draft_tokens));
+    refuse("num_draft_tokens",
+           fmt::format("num_draft_tokens must be 1 to {}, but is {}", kMaxDraftTokens, speculation.num_draft_tokens));
   }
   return std::make_unique<SpeculativeStep>(cache.target, std::move(chooser), make_drafter(generator, request, cache),
                                            speculation.num_draft_tokens);
@@ -171,9 +171,9 @@ class Answer {
     const Clock::time_point start = Clock::now();
     result_.prompt_tokens = static_cast<int>(prompt_.size());
     result_.cached_tokens = cache_.target.keep_prefix_of(prompt_);
-    if (!steps_->prefill(prompt_, {.step_size = request_.prefill_step_size,
-                                   .cancel = request_.cancel,
-                                   .on_progress = request_.on_prefill})) {
+    if (!steps_->prefill(
+            prompt_,
+            {.step_size = request_.prefill_step_size, .cancel = request_.cancel, .on_progress = request_.on_prefill})) {
       end(FinishReason::Cancelled);
       return;
     }

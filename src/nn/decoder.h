@@ -39,6 +39,7 @@ class Decoder {
   mx::array hidden(const mx::array& ids, CacheList& cache) const;
   /** Shapes: hidden (.., D) -> logits (.., V). */
   mx::array head(const mx::array& hidden) const;
+
  private:
   mx::array embed(const mx::array& ids, int offset) const;
 

@@ -72,7 +72,8 @@ std::unique_ptr<Cache> make_rotating(Saved& saved, const CacheShape& shape) {
   if (shape.window != 0 && max_size != shape.window) {
     saved.refuse(fmt::format("its window is {}, the model's {}", max_size, shape.window));
   }
-  const RotatingKVCache::Place place{.offset = saved.number("2", 1, kMost), .idx = saved.number("5", 1, saved.length())};
+  const RotatingKVCache::Place place{.offset = saved.number("2", 1, kMost),
+                                     .idx = saved.number("5", 1, saved.length())};
   const bool whole = place.offset <= saved.length() ? place.idx <= place.offset : saved.length() >= max_size;
   if (!whole) {
     saved.refuse("its counters do not fit its tokens");

@@ -25,8 +25,7 @@ void operator delete(void* p, std::size_t) noexcept {
 }
 
 extern "C" ssize_t pread(int fd, void* to, std::size_t count, off_t offset) {
-  static const auto real =
-      reinterpret_cast<ssize_t (*)(int, void*, std::size_t, off_t)>(::dlsym(RTLD_NEXT, "pread"));
+  static const auto real = reinterpret_cast<ssize_t (*)(int, void*, std::size_t, off_t)>(::dlsym(RTLD_NEXT, "pread"));
   if (burin::fault::reads.fails()) {
     errno = EIO;
     return -1;

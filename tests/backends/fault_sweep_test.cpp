@@ -1,5 +1,6 @@
 // Every read and every sizeable allocation of loading fails once: each failure is a burin::Error, and the same backend
-// then answers as before. Answering is left out: MLX 0.32.4 waits for ever in the eval after one that ran out of memory.
+// then answers as before. Answering is left out: MLX 0.32.4 waits for ever in the eval after one that ran out of
+// memory.
 #include "fault_injection.h"
 
 #include <gtest/gtest.h>
@@ -38,7 +39,8 @@ class FaultSweep : public ::testing::Test {
     for (const char* norm : {"input_layernorm", "post_attention_layernorm"}) {
       add(std::string("model.layers.0.") + norm, {32});
     }
-    for (const char* name : {"self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o", "mlp.gate", "mlp.up", "mlp.down"}) {
+    for (const char* name :
+         {"self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o", "mlp.gate", "mlp.up", "mlp.down"}) {
       add(std::string("model.layers.0.") + name + "_proj", {32, 32});
     }
     SafetensorsWriter writer(folder_.path() / "model.safetensors", tensors, {});

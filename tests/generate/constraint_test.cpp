@@ -117,7 +117,8 @@ TEST_F(Constrained, LogprobsAreOfTheAllowedTokens) {
 TEST_F(Constrained, BadGrammarsAndNoTokenizerAreRefusedBeforeTheModelRuns) {
   FakeModel model(kPadded, [](int32_t) { return 'a'; });
   model.facts_.eos_token_ids = {kEnd};
-  EXPECT_THROW(generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::JsonSchema, "false"), nullptr), Error);
+  EXPECT_THROW(generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::JsonSchema, "false"), nullptr),
+               Error);
   EXPECT_THROW(generate({.model = model, .tokenizer = nullptr}, request(Kind::Json, ""), nullptr), Error);
   EXPECT_TRUE(model.calls.empty());
 }

@@ -147,7 +147,8 @@ TEST(Generate, IdsAboveTheTokenizersVocabularyGiveNoText) {
   const text::Tokenizer tokenizer = text::Tokenizer::load(folder.add("tokenizer.json", text::small_bpe()).path());
   const int32_t padded = tokenizer.vocab_size() + 3;
   const FakeModel model(padded + 1, [padded](int32_t id) { return id == padded ? 8 : padded; });
-  const text::GenerateResult result = generate({.model = model, .tokenizer = &tokenizer}, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
+  const text::GenerateResult result =
+      generate({.model = model, .tokenizer = &tokenizer}, {.prompt_ids = {4}, .max_tokens = 4}, nullptr);
   EXPECT_EQ(result.tokens, (Ids{padded, 8, padded, 8}));
   EXPECT_EQ(result.text, "ii");
 }

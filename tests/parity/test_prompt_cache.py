@@ -7,6 +7,7 @@ import tiny_models
 from generate_probe import probe
 from mlx_lm.generate import generate_step
 from mlx_lm.models import cache as mlx_cache
+from mlx_lm.tokenizer_utils import load as load_tokenizer
 
 GENERATED = 24
 IDS = np.random.default_rng(1).integers(3, tiny_models.BASE["vocab_size"], 40).tolist()
@@ -139,6 +140,25 @@ def test_we_go_on_from_a_file_of_mlx_lm(burin, folders, kind, tmp_path):
     _, (ours,) = probe(burin, folder, [request(kind, ids=more, cache="a", load=str(file))])
     assert_same(kind, ours, *expected)
     assert ours["cached_tokens"] == len(IDS) + len(first) - 1
+
+
+def test_the_second_turn_of_a_chat_runs_only_what_is_new(burin, starter):
+    tokenizer = load_tokenizer(starter)
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+
+    def turn():
+        ids = list(tokenizer.apply_chat_template(messages, add_generation_prompt=True))
+        return {"ids": ids, "max_tokens": 40, "cache": "chat"}
+
+    first = turn()
+    _, (one,) = probe(burin, starter, [first])
+    assert one["finish_reason"] == "stop"
+    messages += [{"role": "assistant", "content": one["text"]}, {"role": "user", "content": "And of Italy?"}]
+    second = turn()
+    _, (_, two) = probe(burin, starter, [first, second])
+    # the prompt, the answer and its <|im_end|>
+    assert two["cached_tokens"] == len(first["ids"]) + len(one["tokens"]) + 1
+    assert second["ids"][: two["cached_tokens"]][-1] == tokenizer.eos_token_id
 
 
 def test_our_file_remembers_its_tokens(burin, folders, tmp_path):
