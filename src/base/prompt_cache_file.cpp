@@ -113,11 +113,11 @@ std::map<std::string, std::string> prompt_cache_metadata(const PromptCacheFile& 
   metadata["2.0"] = "";
   size_t scalars = 0;
   for (size_t i = 0; i < content.layers.size(); ++i) {
-    const std::string layer = std::to_string(i);
-    metadata["1." + layer] = content.layers[i].class_name;
+    const std::string layer = std::to_string(i) + ".";
+    metadata["1." + std::to_string(i)] = content.layers[i].class_name;
     for (const auto& [path, value] : content.layers[i].scalars) {
       const std::string entry = "2." + std::to_string(++scalars);
-      metadata[entry + ".0"] = layer + "." + path;
+      metadata[entry + ".0"] = layer + path;
       metadata[entry + ".1"] = "scalar";
     }
   }

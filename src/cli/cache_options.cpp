@@ -77,13 +77,9 @@ engine::Speculation speculation_from(const Arguments& arguments) {
   if (model && lookup) {
     throw Error(ErrorCode::InvalidArgument, "run", "--draft and --prompt-lookup exclude each other");
   }
-  if (!model && !lookup) {
-    if (arguments.has("--num-draft-tokens")) {
-      throw Error(ErrorCode::InvalidArgument, "run", "--num-draft-tokens needs --draft or --prompt-lookup");
-    }
-    return {};
-  }
-  return {.method = model ? engine::DraftMethod::Model : engine::DraftMethod::PromptLookup,
+  return {.method = model    ? engine::DraftMethod::Model
+                    : lookup ? engine::DraftMethod::PromptLookup
+                             : engine::DraftMethod::None,
           .num_draft_tokens = integer(arguments, "--num-draft-tokens")};
 }
 

@@ -14,7 +14,7 @@ engine::CacheParams cache_params_from(const Arguments& arguments);
 
 /** --draft, --prompt-lookup, --num-draft-tokens. */
 std::vector<Option> speculation_options();
-/** Throws: InvalidArgument for two ways of guessing at once, or a number of guesses without either. */
+/** Throws: InvalidArgument for two ways of guessing at once. */
 engine::Speculation speculation_from(const Arguments& arguments);
 
 /** --prompt-cache. */
