@@ -158,6 +158,18 @@ class Answer {
         steps_(make_source(generator, request, cache,
                            make_chooser(generator, request, eos_, constraint_ ? &*constraint_ : nullptr))) {}
 
+  /** Waits for the step that was queued ahead: MLX does not keep its result alive, and would write into freed memory.
+   */
+  ~Answer() {
+    try {
+      mx::synchronize();
+    } catch (const std::exception&) {
+      return;  // the step is void, and so is its failure
+    }
+  }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+
   text::GenerateResult run() {
     answer();
     steps_->finish();
