@@ -39,11 +39,11 @@ mx::array random_ids(int batch, int count, int vocab_size) {
 
 class Run {
  public:
-  Run(const models::Model& model, const engine::MeasureRequest& request) : model_(model), request_(request) {
-    const generate::Sequence options(model, request.cache_params);  // refuses bad cache parameters
-    caches_ = model.make_cache(options.options());
-    quantization_ = options.options().quantization;
-  }
+  Run(const models::Model& model, const engine::MeasureRequest& request)
+      : model_(model),
+        request_(request),
+        options_(generate::cache_options(request.cache_params)),
+        caches_(model.make_cache(options_)) {}
 
   /** Feeds random tokens in chunks; returns seconds. */
   double prefill(int count) {
@@ -80,16 +80,16 @@ class Run {
 
   mx::array step(const mx::array& ids) {
     mx::array logits = model_.last_logits(ids, caches_);
-    if (quantization_) {
-      nn::quantize_caches(caches_, *quantization_);
+    if (options_.quantization) {
+      nn::quantize_caches(caches_, *options_.quantization);
     }
     return logits;
   }
 
   const models::Model& model_;
   const engine::MeasureRequest& request_;
+  nn::CacheOptions options_;
   nn::CacheList caches_;
-  std::optional<nn::KVQuantization> quantization_;
 };
 
 }  // namespace

@@ -8,15 +8,6 @@
 namespace burin::generate {
 namespace {
 
-nn::CacheOptions options_of(const text::CacheParams& params) {
-  nn::CacheOptions options{.max_kv_size = params.max_kv_size, .quantization = std::nullopt};
-  if (params.kv_bits != 0) {
-    options.quantization = nn::KVQuantization{
-        .bits = params.kv_bits, .group_size = params.kv_group_size, .start = params.quantized_kv_start};
-  }
-  return options;
-}
-
 void eval_states(const nn::CacheList& layers) {
   std::vector<mx::array> arrays;
   for (const auto& layer : layers) {
@@ -38,8 +29,17 @@ std::span<const int32_t> known_part(std::span<const int32_t> ids) {
   return ids.subspan(static_cast<size_t>(first - ids.begin()));
 }
 
+nn::CacheOptions cache_options(const text::CacheParams& params) {
+  nn::CacheOptions options{.max_kv_size = params.max_kv_size, .quantization = std::nullopt};
+  if (params.kv_bits != 0) {
+    options.quantization = nn::KVQuantization{
+        .bits = params.kv_bits, .group_size = params.kv_group_size, .start = params.quantized_kv_start};
+  }
+  return options;
+}
+
 Sequence::Sequence(const models::Model& model, const text::CacheParams& params)
-    : model_(model), options_(options_of(params)), layers_(model.make_cache(options_)) {}
+    : model_(model), options_(cache_options(params)), layers_(model.make_cache(options_)) {}
 
 void Sequence::after_call() {
   if (options_.quantization) {

@@ -26,6 +26,8 @@ constexpr int32_t kUnknownToken = -1;
 /** `ids` without what is unknown at their beginning. */
 std::span<const int32_t> known_part(std::span<const int32_t> ids);
 
+nn::CacheOptions cache_options(const text::CacheParams& params);
+
 /** Threads: the thread that loaded the model. */
 class Sequence {
  public:
@@ -53,7 +55,6 @@ class Sequence {
   const std::vector<int32_t>& tokens() const { return tokens_; }
   bool knows_its_tokens() const { return tokens_.empty() || tokens_.front() != kUnknownToken; }
 
-  const nn::CacheOptions& options() const { return options_; }
   const nn::CacheList& layers() const { return layers_; }
   /** Replaces what was remembered; without `tokens` they are unknown. Throws: Corrupt when the layers do not hold
    * equally many tokens. */
