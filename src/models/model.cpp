@@ -74,7 +74,10 @@ std::vector<nn::CacheShape> cache_shapes(const nn::DecoderSpec& spec) {
   std::vector<nn::CacheShape> shapes;
   for (const nn::LayerSpec& layer : spec.layers) {
     const nn::AttentionSpec& attention = layer.attention;
-    shapes.push_back({.kv_heads = attention.kv_heads, .head_dim = attention.head_dim, .window = attention.window});
+    shapes.push_back({.kv_heads = attention.kv_heads,
+                      .head_dim = attention.head_dim,
+                      .window = attention.window,
+                      .in_order = attention.sparsity.block_size > 0});
   }
   return shapes;
 }

@@ -27,7 +27,8 @@ mx::array softplus(const mx::array& x) {
 
 }  // namespace
 
-ActivationFunction::ActivationFunction(Parameters& parameters, const std::string& path, Activation kind) : kind_(kind) {
+ActivationFunction::ActivationFunction(Parameters& parameters, const std::string& path, Activation kind, double limit)
+    : kind_(kind), limit_(limit) {
   if (kind == Activation::XieLU) {
     const mx::array beta = parameters.scalar(path + ".beta");
     xielu_ = XieLU{.positive = softplus(parameters.scalar(path + ".alpha_p")),
@@ -47,6 +48,8 @@ mx::array ActivationFunction::operator()(const mx::array& x) const {
       return gelu_tanh(x);
     case Activation::Relu2:
       return mx::square(mx::maximum(x, scalar_like(0.0, x)));
+    case Activation::GeGelu:
+      return mx::multiply(x, mx::sigmoid(mx::multiply(scalar_like(1.702, x), x)));
     case Activation::XieLU:
       break;
   }
@@ -62,9 +65,19 @@ mx::array ActivationFunction::xielu(const mx::array& x) const {
   return mx::where(mx::greater(x, scalar_like(0.0, x)), above, mx::add(below, linear));
 }
 
+/** Source: mlx-lm 0.32.2 models/phi3small.py. */
+mx::array ActivationFunction::gegelu(const mx::array& gate, const mx::array& up) const {
+  const mx::array high = scalar_like(limit_, gate);
+  const mx::array linear = mx::clip(up, mx::negative(high), high);
+  return mx::multiply((*this)(mx::minimum(gate, high)), mx::add(linear, scalar_like(1.0, up)));
+}
+
 mx::array ActivationFunction::gated(const mx::array& gate, const mx::array& up) const {
   if (kind_ == Activation::Silu) {
     return ops::swiglu(gate, up);
+  }
+  if (kind_ == Activation::GeGelu) {
+    return gegelu(gate, up);
   }
   return kind_ == Activation::GeluTanh ? ops::gelu_tanh_mul(gate, up) : mx::multiply((*this)(gate), up);
 }

@@ -12,7 +12,7 @@ namespace burin::nn {
 /** act(x), or act(gate) * up for gated blocks. XieLU has four learned numbers under `path`. */
 class ActivationFunction {
  public:
-  ActivationFunction(Parameters& parameters, const std::string& path, Activation kind);
+  ActivationFunction(Parameters& parameters, const std::string& path, Activation kind, double limit);
   mx::array operator()(const mx::array& x) const;
   mx::array gated(const mx::array& gate, const mx::array& up) const;
 
@@ -21,8 +21,10 @@ class ActivationFunction {
     mx::array positive, negative, beta, eps;
   };
   mx::array xielu(const mx::array& x) const;
+  mx::array gegelu(const mx::array& gate, const mx::array& up) const;
 
   Activation kind_;
+  double limit_;
   std::optional<XieLU> xielu_;
 };
 

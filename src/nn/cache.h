@@ -24,7 +24,8 @@ struct CacheState {
 struct CacheShape {
   int kv_heads = 0;
   int head_dim = 0;
-  int window = 0;  // 0: full attention
+  int window = 0;         // 0: full attention
+  bool in_order = false;  // attention looks keys up by position: none may leave
 };
 
 /** How scores become weights. */

@@ -1,5 +1,6 @@
 #include "nn/decoder.h"
 
+#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -13,17 +14,31 @@ mx::array scaled(const mx::array& x, double factor) {
   return factor == 1.0 ? x : mx::multiply(x, scalar_like(factor, x));
 }
 
+/** The path of a branch, whose weights are the block's own where it has no name. */
+std::string joined(const std::string& path, const std::string& name) {
+  return name.empty() ? path : path + "." + name;
+}
+
 mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
   return norm ? (*norm)(x) : x;
+}
+
+/** Shapes: -> (vocab_size), true at `ids`. */
+mx::array among(const std::vector<int>& ids, int vocab_size) {
+  std::vector<uint8_t> marks(static_cast<size_t>(vocab_size), 0);
+  for (const int id : ids) {
+    marks.at(static_cast<size_t>(id)) = 1;
+  }
+  return mx::array(marks.data(), {vocab_size}, mx::bool_);
 }
 
 }  // namespace
 
 Block::Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec,
              const LayerNames& names)
-    : attention_(parameters, path + "." + names.attention, hidden_size, spec, names),
-      ffn_(parameters, path + "." + names.ffn, hidden_size, spec.ffn, names),
-      window_(spec.attention.window),
+    : attention_(parameters, joined(path, names.attention), hidden_size, spec, names),
+      ffn_(parameters, joined(path, names.ffn), hidden_size, spec.ffn, names),
+      sight_{.window = spec.attention.window, .sparsity = spec.attention.sparsity},
       parallel_(spec.parallel),
       residual_scale_(spec.residual_scale) {
   const auto add = [&](std::optional<Norm>& slot, const std::string& name) {
@@ -70,6 +85,9 @@ Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
     const std::string path = spec.names.layers + "." + std::to_string(i);
     layers_.emplace_back(parameters, path, spec.hidden_size, spec.layers[i], spec.names.layer);
   }
+  if (!spec.silent_ids.empty()) {
+    silent_ = among(spec.silent_ids, spec.vocab_size);
+  }
   if (!spec.tied_head) {
     lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias);
   }
@@ -90,13 +108,13 @@ mx::array Decoder::embed(const mx::array& ids, int offset) const {
 
 mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
   mx::array h = embed(ids, cache[0]->offset());
-  // Layers with one window hold equally many tokens, so one mask serves them all.
-  std::map<int, ops::Mask> masks;
+  // Layers that see alike hold equally many tokens, so one mask serves them all.
+  std::map<Sight, ops::Mask> masks;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const int window = layers_[i].window();
-    auto it = masks.find(window);
+    const Sight& sight = layers_[i].sight();
+    auto it = masks.find(sight);
     if (it == masks.end()) {
-      it = masks.emplace(window, cache[i]->make_mask(ids.shape(1), window)).first;
+      it = masks.emplace(sight, make_mask(*cache[i], ids.shape(1), sight)).first;
     }
     h = layers_[i](h, it->second, *cache[i]);
   }
@@ -105,11 +123,11 @@ mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
 
 mx::array Decoder::head(const mx::array& hidden) const {
   mx::array logits = scaled(lm_head_ ? (*lm_head_)(hidden) : embed_tokens_.as_linear(hidden), logit_scale_);
-  if (logit_softcap_ == 0.0) {
-    return logits;
+  if (logit_softcap_ != 0.0) {
+    const mx::array cap = scalar_like(logit_softcap_, logits);
+    logits = mx::multiply(mx::tanh(mx::divide(logits, cap)), cap);
   }
-  const mx::array cap = scalar_like(logit_softcap_, logits);
-  return mx::multiply(mx::tanh(mx::divide(logits, cap)), cap);
+  return silent_ ? mx::where(*silent_, scalar_like(-std::numeric_limits<double>::infinity(), logits), logits) : logits;
 }
 
 }  // namespace burin::nn

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/attention.h"
+#include "nn/block_sparse.h"
 #include "nn/feed_forward.h"
 
 namespace burin::nn {
@@ -15,7 +16,7 @@ class Block {
   Block(Parameters& parameters, const std::string& path, int hidden_size, const LayerSpec& spec,
         const LayerNames& names);
   mx::array operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const;
-  int window() const { return window_; }
+  const Sight& sight() const { return sight_; }
 
  private:
   mx::array added(const mx::array& x, const mx::array& branch) const;
@@ -23,7 +24,7 @@ class Block {
   Attention attention_;
   FeedForward ffn_;
   std::optional<Norm> before_attention_, after_attention_, before_ffn_, after_ffn_;
-  int window_;
+  Sight sight_;
   bool parallel_;
   double residual_scale_;
 };
@@ -53,6 +54,7 @@ class Decoder {
   double embedding_scale_;
   double logit_scale_;
   double logit_softcap_;
+  std::optional<mx::array> silent_;  // (V), bool
 };
 
 }  // namespace burin::nn

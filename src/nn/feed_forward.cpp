@@ -1,11 +1,19 @@
 #include "nn/feed_forward.h"
 
 namespace burin::nn {
+namespace {
+
+/** Shapes: x (B, L, 2 I) -> (B, L, I), from `first` on. */
+mx::array every_second(const mx::array& x, int first) {
+  return mx::slice(x, {0, 0, first}, x.shape(), {1, 1, 2});
+}
+
+}  // namespace
 
 FeedForward::FeedForward(Parameters& parameters, const std::string& path, int hidden_size, const FfnSpec& spec,
                          const LayerNames& names)
     : spec_(spec),
-      activation_(parameters, path + ".act_fn", spec.activation),
+      activation_(parameters, path + ".act_fn", spec.activation, spec.limit),
       down_(parameters, path + "." + names.down, spec.intermediate_size, hidden_size, spec.bias) {
   const auto add = [&](const std::string& name, int rows) {
     inputs_.emplace_back(parameters, path + "." + name, hidden_size, rows, spec.bias);
@@ -27,7 +35,11 @@ mx::array FeedForward::operator()(const mx::array& x) const {
   if (spec_.layout == GateUpLayout::Separate) {
     return down_(activation_.gated(inputs_[0](x), inputs_[1](x)));
   }
-  const std::vector<mx::array> halves = mx::split(inputs_[0](x), 2, -1);
+  const mx::array both = inputs_[0](x);
+  if (spec_.layout == GateUpLayout::Alternating) {
+    return down_(activation_.gated(every_second(both, 0), every_second(both, 1)));
+  }
+  const std::vector<mx::array> halves = mx::split(both, 2, -1);
   const size_t gate = spec_.layout == GateUpLayout::GateFirst ? 0 : 1;
   return down_(activation_.gated(halves[gate], halves[1 - gate]));
 }

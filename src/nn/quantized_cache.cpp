@@ -84,6 +84,12 @@ CacheList make_caches(const CacheOptions& options, const std::vector<CacheShape>
   if (options.quantization && options.max_kv_size != 0) {
     refuse("kv_bits", "a cache of limited size cannot be quantized: give kv_bits or max_kv_size, not both");
   }
+  const bool in_order = std::ranges::any_of(shapes, &CacheShape::in_order);
+  if (in_order && options.max_kv_size != 0) {
+    throw Error(ErrorCode::Unsupported, "cache", "this model's sparse attention needs every token: max_kv_size")
+        .hint("leave max_kv_size out; kv_bits makes the cache smaller")
+        .fact("param", "max_kv_size");
+  }
   if (options.quantization) {
     check(*options.quantization, shapes);
   }

@@ -99,7 +99,7 @@ std::unique_ptr<Cache> make_quantized(Saved& saved, const CacheShape& shape) {
 
 std::unique_ptr<Cache> make_cache(const CacheState& state, const CacheShape& shape) {
   Saved saved(state, shape);
-  if (state.class_name == "RotatingKVCache") {
+  if (state.class_name == "RotatingKVCache" && !shape.in_order) {
     return make_rotating(saved, shape);
   }
   if (shape.window == 0 && state.class_name == "KVCache") {

@@ -2,6 +2,7 @@
 // One value for each choice that the supported families differ in; the defaults are a plain Llama.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,19 @@ enum class QkvLayout { Separate, Blocks, Groups };
 /** One weight for all heads, one over the whole vector, a LayerNorm weight (heads, head_dim), or one tensor a head. */
 enum class QkNorm { None, PerHead, Whole, EachHead, HeadList };
 
+/**
+ * Which blocks of keys a block of queries sees: itself and the nearest before it, `local_blocks` in all, and those
+ * whose number plus the head's, counted from 1, is a multiple of `vertical_stride`. Source: mlx-lm 0.32.2
+ * models/phi3small.py.
+ */
+struct BlockSparsity {
+  int block_size = 0;  // 0: every key is seen
+  int local_blocks = 0;
+  int vertical_stride = 0;
+  int heads = 0;
+  auto operator<=>(const BlockSparsity&) const = default;
+};
+
 struct AttentionSpec {
   int heads = 0;
   int kv_heads = 0;
@@ -57,23 +71,26 @@ struct AttentionSpec {
   QkvLayout layout = QkvLayout::Separate;
   QkNorm qk_norm = QkNorm::None;
   bool norm_after_rope = false;
-  RopeSpec rope;         // dims 0: none
-  int window = 0;        // 0: full attention
+  RopeSpec rope;   // dims 0: none
+  int window = 0;  // 0: full attention
+  BlockSparsity sparsity;
   double softcap = 0.0;  // 0: none; else scores become softcap * tanh(score / softcap)
   double temperature_beta =
       0.0;  // 0: none; else queries grow by 1 + beta * log(1 + floor(position / temperature_length))
   int temperature_length = 0;
 };
 
-enum class Activation { Silu, Gelu, GeluTanh, Relu2, XieLU };
+/** GeGelu is clipped to `FfnSpec::limit` and gated: gate * sigmoid(1.702 gate) * (up + 1). */
+enum class Activation { Silu, Gelu, GeluTanh, Relu2, XieLU, GeGelu };
 
-/** How gate and up are stored: two matrices, or one with gate | up or up | gate rows. */
-enum class GateUpLayout { Separate, GateFirst, UpFirst };
+/** How gate and up are stored: two matrices, or one with gate | up, up | gate or alternating rows. */
+enum class GateUpLayout { Separate, GateFirst, UpFirst, Alternating };
 
 struct FfnSpec {
   int intermediate_size = 0;
   Activation activation = Activation::Silu;
-  bool gated = true;  // down(act(gate(x)) * up(x)), else down(act(up(x)))
+  double limit = 0.0;  // of GeGelu
+  bool gated = true;   // down(act(gate(x)) * up(x)), else down(act(up(x)))
   bool bias = false;
   GateUpLayout layout = GateUpLayout::Separate;
 };
@@ -86,8 +103,8 @@ struct LayerSpec {
   double residual_scale = 1.0;
 };
 
-/** Weight names below one layer. A norm with an empty name is not there; in a parallel layer without `before_ffn` both
- * branches read the norm before attention. */
+/** Weight names below one layer, whose branches may have none of their own. A norm with an empty name is not there; in
+ * a parallel layer without `before_ffn` both branches read the norm before attention. */
 struct LayerNames {
   std::string attention = "self_attn";
   std::string q = "q_proj", k = "k_proj", v = "v_proj", o = "o_proj", qkv = "qkv_proj";
@@ -119,7 +136,8 @@ struct DecoderSpec {
   bool tied_head = true;
   bool head_bias = false;
   double logit_scale = 1.0;
-  double logit_softcap = 0.0;  // 0: none
+  double logit_softcap = 0.0;   // 0: none
+  std::vector<int> silent_ids;  // never chosen: their logits are -infinity
   Names names;
   std::string prefix;  // in front of every name: where a wrapper keeps its language model
 };

@@ -21,7 +21,12 @@ Json whole_config(std::string_view model_type) {
     "full_attention"],"no_rope_layers":[1,1,0,1],"no_rope_layer_interval":2,"query_pre_attn_scalar":16,
     "attn_logit_softcapping":50.0,"final_logit_softcapping":30.0,"logits_scaling":8.0,"attention_multiplier":0.1,
     "embedding_multiplier":12.0,"residual_multiplier":0.2,"logit_scale":0.1,"scale_depth":1.4,"scale_emb":12.0,
-    "dim_model_base":32,"use_bias":true,"rope_local_base_freq":10000.0,"original_max_position_embeddings":64})",
+    "d_model":64,"n_layers":4,"n_heads":4,"embedding_size":100,"mlp_hidden_size":96,"mlp_ratio":4,
+    "max_sequence_length":512,"weight_tying":false,"alibi":false,"clip_qkv":null,"ff_intermediate_size":96,
+    "dense_attention_every_n_layers":2,"gegelu_limit":20.0,"mup_attn_multiplier":1.0,"mup_use_scaling":true,
+    "mup_embedding_multiplier":10.0,"mup_width_multiplier":8.0,"rope_embedding_base":1000000,
+    "rope_position_scale":1.0,"blocksparse_block_size":64,"blocksparse_num_local_blocks":16,
+    "blocksparse_vert_stride":8,"dim_model_base":32,"use_bias":true,"rope_local_base_freq":10000.0,"original_max_position_embeddings":64})",
                            "config.json");
   if (model_type == "exaone4") {
     config["sliding_window_pattern"] = "LLG";
@@ -43,7 +48,7 @@ bool is_sane(const nn::DecoderSpec& spec) {
   for (const nn::LayerSpec& layer : spec.layers) {
     const nn::AttentionSpec& a = layer.attention;
     sane = sane && a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 && a.rope.dims >= 0 && a.window >= 0 &&
-           !std::isnan(a.scale) && layer.norm.eps > 0;
+           (a.sparsity.block_size == 0 || a.sparsity.vertical_stride > 0) && !std::isnan(a.scale) && layer.norm.eps > 0;
   }
   return sane;
 }

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import sys
+import types
 from pathlib import Path
 
 import mlx.core as mx
@@ -10,6 +12,7 @@ from mlx.utils import tree_flatten, tree_map_with_path
 from mlx_lm.utils import load_model, quantize_model, save_config, save_model
 
 mx.set_default_device(mx.cpu)
+sys.modules.setdefault("hf_olmo", types.ModuleType("hf_olmo"))  # mlx-lm's olmo asks whether it is there, no more
 
 BASE = {
     "hidden_size": 128,
@@ -45,6 +48,17 @@ MINISTRAL = {
     "llama_4_scaling_beta": 0.1,
 }
 WINDOW = 8
+OLMO = {"d_model": 128, "n_layers": 4, "n_heads": 4, "mlp_hidden_size": 384, "embedding_size": 160}
+PHI3SMALL = {
+    "dense_attention_every_n_layers": 2,
+    "ff_intermediate_size": 192,
+    "gegelu_limit": 2.0,
+    "layer_norm_epsilon": 1e-5,
+    "mup_attn_multiplier": 2.0,
+    "blocksparse_block_size": 32,
+    "blocksparse_num_local_blocks": 2,
+    "blocksparse_vert_stride": 3,
+}
 
 # name -> (model_type, what differs from BASE); one entry for each way a family stretches the decoder
 CONFIGS = {
@@ -166,6 +180,20 @@ CONFIGS = {
         },
     ),
     "nanochat": ("nanochat", {}),
+    "olmo": ("olmo", {**OLMO, "weight_tying": False}),
+    "olmo_tied": ("olmo", {**OLMO, "weight_tying": True, "rope_traditional": True, "mlp_hidden_size": 256}),
+    "phi3small": ("phi3small", PHI3SMALL),
+    "phi3small_plain": (
+        "phi3small",
+        {
+            **PHI3SMALL,
+            "dense_attention_every_n_layers": 8,
+            "mup_use_scaling": False,
+            "mup_embedding_multiplier": 0.0,
+            "mup_width_multiplier": None,
+            "rope_position_scale": 0.5,
+        },
+    ),
     "ministral3": ("ministral3", {"rope_parameters": MINISTRAL}),
     "mistral3": ("mistral3", {"text_config": {**BASE, "model_type": "mistral"}}),
     "mistral3_ministral": (
@@ -325,8 +353,11 @@ class Float32Embedding(nn.QuantizedEmbedding):
 
 def load_float32(folder: Path):
     """The reference: mlx-lm with every floating parameter cast to float32."""
-    model, _ = load_model(folder)
+    model, config = load_model(folder)
     model.set_dtype(mx.float32)
+    if config["model_type"] == "phi3small":  # mlx-lm writes past the logits of smaller vocabularies
+        ids = [i for i in model._dummy_tokenizer_ids.tolist() if i < config["vocab_size"]]
+        model._dummy_tokenizer_ids = mx.array(ids, dtype=mx.int32)
     for module in model.modules():
         if type(module) is nn.QuantizedEmbedding:
             module.__class__ = Float32Embedding
