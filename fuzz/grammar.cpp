@@ -1,6 +1,6 @@
 // Any schema, pattern or Lark grammar must be refused or give masks that are kept: what a mask allows is taken, what it
-// forbids is not, and taking tokens back gives the same mask again. The first byte of the input chooses the kind, the
-// last ones choose the tokens.
+// forbids is not, taking tokens back gives the same mask again, and an end that is promised is one. The first byte of
+// the input chooses the kind, the last ones choose the tokens.
 #include "text/grammar.h"
 
 #include <cstdlib>
@@ -38,6 +38,21 @@ Mask mask_of(GrammarMatcher& matcher) {
   return mask;
 }
 
+/** The matcher is left as it was. */
+void check_end(GrammarMatcher& matcher) {
+  const auto end = matcher.closing(std::nullopt, 32);
+  if (!end || end->empty()) {
+    return;
+  }
+  for (const int32_t next : *end) {
+    matcher.consume(next);
+  }
+  if (!matcher.is_accepting()) {
+    std::abort();
+  }
+  matcher.rollback(static_cast<int>(end->size()));
+}
+
 void walk(const Grammar& grammar, std::string_view choices) {
   GrammarMatcher matcher(grammar);
   for (int step = 0; step < kSteps && !matcher.is_stopped(); ++step) {
@@ -50,6 +65,9 @@ void walk(const Grammar& grammar, std::string_view choices) {
     matcher.consume(id);
     if (id == fuzz::kEnd) {
       return;
+    }
+    if (step % 16 == 3) {
+      check_end(matcher);
     }
     if (step % 8 == 7) {
       matcher.rollback(1);

@@ -1,5 +1,6 @@
 #include "generate/constraint.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -18,10 +19,36 @@ text::GrammarMatcher make_matcher(const text::Tokenizer& tokenizer, const text::
 Constraint::Constraint(const text::Tokenizer& tokenizer, const text::GrammarSource& source,
                        const std::set<int32_t>& ends, int vocab_size)
     : matcher_(make_matcher(tokenizer, source, ends)),
+      end_id_(ends.empty() ? -1 : *ends.begin()),
       vocab_size_(vocab_size),
       words_((static_cast<size_t>(vocab_size) + 31) / 32) {}
 
-mx::array Constraint::apply(const mx::array& logits) {
+/** With more tokens to spare than one can make necessary, the next search waits until half of them are gone. */
+void Constraint::look_ahead(int left) {
+  constexpr int kGuard = 32;
+  if (left > next_look_) {
+    return;
+  }
+  auto end = matcher_.closing(std::nullopt, left);
+  if (end_ && (!end || end_->size() < end->size())) {
+    end = std::move(end_);  // what is left of the last one
+  }
+  const int spare = end ? left - static_cast<int>(end->size()) : 0;
+  next_look_ = left - std::max(1, (spare - kGuard) / 2);
+  end_ = spare <= kGuard ? std::move(end) : std::nullopt;
+}
+
+int32_t Constraint::settle(int32_t id, int left) {
+  if (!end_ || matcher_.closing(id, left - 1)) {
+    return id;
+  }
+  const int32_t other = end_->empty() ? end_id_ : end_->front();
+  closed_ = closed_ || other >= 0;
+  return other >= 0 ? other : id;
+}
+
+mx::array Constraint::apply(const mx::array& logits, int left) {
+  look_ahead(left);
   matcher_.mask(words_);
   std::vector<uint8_t> allowed(words_.size() * 32);
   bool any = false;
@@ -38,6 +65,11 @@ mx::array Constraint::apply(const mx::array& logits) {
 }
 
 void Constraint::consume(int32_t id) {
+  if (end_ && !end_->empty() && end_->front() == id) {
+    end_->erase(end_->begin());
+  } else {
+    end_.reset();
+  }
   matcher_.consume(id);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <vector>
@@ -19,18 +20,33 @@ class Constraint {
   Constraint(const text::Tokenizer& tokenizer, const text::GrammarSource& source, const std::set<int32_t>& ends,
              int vocab_size);
 
-  /** `logits` with -inf for what may not come next. Shapes: logits (1, V) -> (1, V). Throws: as GrammarMatcher::mask.
+  /**
+   * `logits` with -inf for what may not come next, when at most `left` tokens come, this one included.
+   * Shapes: logits (1, V) -> (1, V). Throws: as GrammarMatcher::mask.
    */
-  mx::array apply(const mx::array& logits);
-  /** Moves on by the token that was sampled. */
+  mx::array apply(const mx::array& logits, int left);
+  /**
+   * `id`, or the token that must come in its place so that an answer in JSON is complete before its tokens run out.
+   * For the `left` that `apply` was called with.
+   */
+  int32_t settle(int32_t id, int left);
+  /** Moves on by the token that came. */
   void consume(int32_t id);
   /** The text is complete and nothing can follow: there is no token left to ask the model for. */
   bool is_finished() { return matcher_.is_stopped(); }
+  /** A token was replaced: the model would have gone on. */
+  bool was_closed() const { return closed_; }
 
  private:
+  void look_ahead(int left);
+
   text::GrammarMatcher matcher_;
+  int32_t end_id_;  // a token that ends an answer; -1: none
   int vocab_size_;
   std::vector<uint32_t> words_;
+  std::optional<std::vector<int32_t>> end_;  // tokens that would complete the text now, while they are nearly all left
+  int next_look_ = std::numeric_limits<int>::max();  // tokens left when the end is to be looked for again
+  bool closed_ = false;
 };
 
 /** None without a grammar in the request. Throws: InvalidArgument (fact "param") when there is no tokenizer. */

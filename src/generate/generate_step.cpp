@@ -35,21 +35,20 @@ bool GenerateStep::prefill(std::span<const int32_t> prompt_ids, const PrefillOpt
   return sequence_.prefill(prompt_ids, options);
 }
 
-Pending GenerateStep::start(const mx::array& input) {
+Pending GenerateStep::start(const mx::array& input, int left) {
   const mx::array logits = sequence_.last_logits(input);
   chooser_.remember(input);
-  return chooser_.choose(logits);
+  return chooser_.choose(logits, left);
 }
 
 Step GenerateStep::next(int left) {
-  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(*input_);
-  input_ = now.id;
+  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(*input_, left);
   if (left > 1 && !chooser_.is_constrained()) {
-    ahead_ = start(now.id);
+    ahead_ = start(now.id, left - 1);
   }
-  const Step step = now.wait();
+  const Step step = chooser_.settle(now, left);
   ids_.push_back(step.id);
-  chooser_.consume(step.id);
+  input_ = to_array(std::span(ids_).last(1));
   clear_cache_at(steps_++);
   return step;
 }

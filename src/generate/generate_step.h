@@ -43,7 +43,7 @@ class GenerateStep : public TokenSource {
   void finish() override { sequence_.set_tokens(ids_); }
 
  private:
-  Pending start(const mx::array& input);
+  Pending start(const mx::array& input, int left);
 
   Sequence& sequence_;
   TokenChooser chooser_;

@@ -30,10 +30,10 @@ void SpeculativeStep::advance(int left) {
   size_t right = 0;
   for (int row = 0; row < rows.shape(0); ++row) {
     chooser_.remember(mx::slice(ids, {row}, {row + 1}));
-    const Step step = chooser_.choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)})).wait();
+    Pending pending = chooser_.choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)}), left - row);
+    const Step step = chooser_.settle(pending, left - row);
     ready_.push_back(step);
     ids_.push_back(step.id);
-    chooser_.consume(step.id);
     if (right == guesses.size() || guesses[right] != step.id) {
       break;
     }

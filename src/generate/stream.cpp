@@ -209,7 +209,7 @@ class Answer {
   /** Handles one token; true when another one is wanted. */
   bool take(const Step& step) {
     if (!request_.ignore_eos && eos_.contains(step.id)) {
-      end(FinishReason::Stop);
+      end(complete());
       return false;
     }
     result_.tokens.push_back(step.id);
@@ -218,7 +218,7 @@ class Answer {
       event.finish_reason = FinishReason::Stop;
     } else if (constraint_ && constraint_->is_finished()) {
       event.text += text_.finish();
-      event.finish_reason = FinishReason::Stop;
+      event.finish_reason = complete();
     } else if (static_cast<int>(result_.tokens.size()) >= limit_) {
       event.text += text_.finish();
       event.finish_reason = text_.stopped() ? FinishReason::Stop : FinishReason::Length;
@@ -231,6 +231,11 @@ class Answer {
       return false;
     }
     return true;
+  }
+
+  /** Why a text ends that is complete; one that was closed because its tokens ran out did not come to its own end. */
+  FinishReason complete() const {
+    return constraint_ && constraint_->was_closed() ? FinishReason::Length : FinishReason::Stop;
   }
 
   /** The last event when it comes with no token of its own. */

@@ -31,7 +31,7 @@ void TokenChooser::remember(const mx::array& ids) {
   context_ = extra == 0 ? all : mx::slice(all, {extra}, {all.shape(0)});
 }
 
-Pending TokenChooser::choose(const mx::array& logits) const {
+Pending TokenChooser::choose(const mx::array& logits, int left) const {
   if (is_constrained()) {
     mx::async_eval(logits);
   }
@@ -40,19 +40,25 @@ Pending TokenChooser::choose(const mx::array& logits) const {
     processed = processor(*context_, processed);
   }
   if (is_constrained()) {
-    processed = options_.constraint->apply(processed);
+    processed = options_.constraint->apply(processed, left);
   }
   const mx::array logprobs = processed - mx::logsumexp(processed, -1, true);
   const mx::array id = mx::astype(options_.sampler(logprobs), mx::int32);
   const mx::array logprob = mx::astype(mx::take_along_axis(logprobs, mx::expand_dims(id, -1), -1), mx::float32);
   mx::async_eval(id, logprob);
-  return {.id = id, .logprob = logprob};
+  return {.id = id, .logprobs = logprobs, .logprob = logprob};
 }
 
-void TokenChooser::consume(int32_t id) const {
-  if (is_constrained()) {
-    options_.constraint->consume(id);
+Step TokenChooser::settle(Pending& pending, int left) const {
+  Step step = pending.wait();
+  if (!is_constrained()) {
+    return step;
   }
+  if (const int32_t id = options_.constraint->settle(step.id, left); id != step.id) {
+    step = {.id = id, .logprob = mx::astype(mx::take(pending.logprobs, mx::array(id), -1), mx::float32).item<float>()};
+  }
+  options_.constraint->consume(step.id);
+  return step;
 }
 
 }  // namespace burin::generate

@@ -18,8 +18,9 @@ struct Step {
 
 /** A step that may still be computed. */
 struct Pending {
-  mx::array id;       // (1) int32
-  mx::array logprob;  // (1, 1) float32
+  mx::array id;        // (1) int32
+  mx::array logprobs;  // (1, V)
+  mx::array logprob;   // (1, 1) float32
 
   /** Throws: Corrupt when the logits are NaN. */
   Step wait();
@@ -40,10 +41,13 @@ class TokenChooser {
   void remember_prompt(std::span<const int32_t> ids);
   /** Tokens (N) that the processors see from now on. */
   void remember(const mx::array& ids);
-  /** Shapes: logits (1, V). Its computation is queued; the mask of a grammar is made while the logits are computed. */
-  Pending choose(const mx::array& logits) const;
-  /** Moves the grammar, if any, on by a token that was chosen. */
-  void consume(int32_t id) const;
+  /**
+   * The next of at most `left` tokens. Shapes: logits (1, V).
+   * Its computation is queued; the mask of a grammar is made while the logits are computed.
+   */
+  Pending choose(const mx::array& logits, int left) const;
+  /** Waits for the token, which a grammar may replace to be complete in time, and moves the grammar on by it. */
+  Step settle(Pending& pending, int left) const;
   /** A mask needs the token before it: nothing can be queued ahead. */
   bool is_constrained() const { return options_.constraint != nullptr; }
   /** The grammar is complete: no token can follow. */

@@ -31,6 +31,14 @@ std::string_view name_of(Kind kind) {
   }
 }
 
+std::vector<int32_t> ids_of(std::string_view bytes) {
+  std::vector<int32_t> ids(bytes.size() / sizeof(int32_t));
+  if (!ids.empty()) {
+    std::memcpy(ids.data(), bytes.data(), bytes.size());
+  }
+  return ids;
+}
+
 }  // namespace
 
 GrammarVocabulary GrammarVocabulary::of(const Tokenizer& tokenizer, std::vector<int32_t> ends) {
@@ -92,14 +100,19 @@ void GrammarMatcher::rollback(int count) {
   check_bridge(burin_matcher_rollback(handle_.get(), static_cast<size_t>(count), buffer.out()), buffer, "grammar");
 }
 
+std::optional<std::vector<int32_t>> GrammarMatcher::closing(std::optional<int32_t> first, int most) const {
+  BridgeBuffer buffer;
+  bool found = false;
+  const int32_t status = burin_matcher_closing(handle_.get(), first.value_or(-1),
+                                               static_cast<size_t>(std::max(most, 0)), &found, buffer.out());
+  check_bridge(status, buffer, "grammar");
+  return found ? std::optional(ids_of(buffer.text())) : std::nullopt;
+}
+
 std::vector<int32_t> GrammarMatcher::forced() {
   BridgeBuffer buffer;
   check_bridge(burin_matcher_forced(handle_.get(), buffer.out()), buffer, "grammar");
-  std::vector<int32_t> ids(buffer.text().size() / sizeof(int32_t));
-  if (!ids.empty()) {
-    std::memcpy(ids.data(), buffer.text().data(), buffer.text().size());
-  }
-  return ids;
+  return ids_of(buffer.text());
 }
 
 GrammarMatcher::State GrammarMatcher::state() {

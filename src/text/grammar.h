@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -59,6 +60,11 @@ class GrammarMatcher {
   void consume(int32_t id);
   /** Takes back the newest `count` tokens. */
   void rollback(int count);
+  /**
+   * At most `most` tokens that complete an answer in JSON, after the token `first` if one is given: not the fewest, but
+   * few. None where no such end is known, where `first` may not come, and for patterns and Lark grammars.
+   */
+  std::optional<std::vector<int32_t>> closing(std::optional<int32_t> first, int most) const;
   /** Tokens that must come next, in this order, as far as that is known now; often none. */
   std::vector<int32_t> forced();
 

@@ -84,6 +84,54 @@ TEST_F(Constrained, CompleteAtTheLimitIsAStop) {
   EXPECT_EQ(answer(exact, [](int32_t) { return 'a'; }).finish_reason, FinishReason::Stop);
 }
 
+TEST_F(Constrained, JsonIsCompleteWhenTokensRunOut) {
+  const std::string list =
+      R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"string","minLength":3}},
+    "b":{"enum":["red","green"]}},"required":["a","b"],"additionalProperties":false})";
+  for (const int tokens : {24, 25, 26, 40, 100}) {
+    auto endless = request(Kind::JsonSchema, list);
+    endless.max_tokens = tokens;
+    const auto result = answer(endless, [](int32_t) { return 'x'; });
+    const Json value = parse_json(result.text, "answer");
+    EXPECT_TRUE(value.contains("a") && value.contains("b")) << result.text;
+    EXPECT_EQ(result.finish_reason, FinishReason::Length);
+    EXPECT_LE(result.tokens.size(), static_cast<size_t>(tokens));
+    EXPECT_GE(result.tokens.size() + 2, static_cast<size_t>(tokens)) << result.text;
+  }
+}
+
+TEST_F(Constrained, AnEndThatWasBegunIsFollowed) {
+  auto endless =
+      request(Kind::JsonSchema, R"({"type":"array","items":{"type":"string","format":"email"},"minItems":4})");
+  endless.max_tokens = 40;
+  const auto result = answer(endless, [](int32_t) { return 'x'; });
+  EXPECT_EQ(parse_json(result.text, "answer").size(), 4U) << result.text;
+}
+
+TEST_F(Constrained, AnEndInTimeIsTheModelsOwn) {
+  auto own = request(Kind::JsonSchema, R"({"type":"string"})");
+  own.max_tokens = 5;
+  const auto result = answer(own, [](int32_t id) { return id == 'y' ? '"' : 'y'; });
+  EXPECT_EQ(result.text, "\"y\"");
+  EXPECT_EQ(result.finish_reason, FinishReason::Stop);
+}
+
+TEST_F(Constrained, ANumberIsNotCutBehindItsPoint) {
+  auto number = request(Kind::JsonSchema, R"({"type":"number"})");
+  number.max_tokens = 3;
+  const auto result = answer(number, [](int32_t id) { return id == '1' ? '2' : id == '2' ? '.' : '1'; });
+  EXPECT_EQ(result.text, "12");
+  EXPECT_EQ(result.finish_reason, FinishReason::Length);
+}
+
+TEST_F(Constrained, NoEndThatIsLongerThanTheLimit) {
+  auto hopeless = request(Kind::JsonSchema, R"({"type":"string","minLength":50})");
+  hopeless.max_tokens = 20;
+  const auto result = answer(hopeless, [](int32_t) { return 'x'; });
+  EXPECT_EQ(result.text.size(), 20U);
+  EXPECT_EQ(result.finish_reason, FinishReason::Length);
+}
+
 TEST_F(Constrained, GoesWithPenaltiesAndSampling) {
   auto sampled =
       request(Kind::JsonSchema, R"({"type":"array","items":{"enum":["x","yy",3]},"minItems":2,"maxItems":4})");

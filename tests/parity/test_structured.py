@@ -1,4 +1,5 @@
-"""Structured output on the starter model: every answer that is complete satisfies its schema, as another validator says."""
+"""Structured output on the starter model: every answer satisfies its schema, as another validator says, even where its
+tokens ran out."""
 
 import json
 import re
@@ -12,52 +13,21 @@ VALIDATOR = jsonschema.Draft202012Validator
 STRIDE = 1 if FULL else 12
 MAX_TOKENS = 400
 PROMPT = "Here is an example of the data in JSON:\n"
-# What a cut text may lack: the rest of a word, a number, an escape, a name, a value.
-MISSING = ["", "0", "e", "ue", "rue", "se", "lse", "alse", "l", "ll", "ull", '"', '\\"', "null", '":0', ":0", '"":0', '\\":0']
-
-
-def is_beginning(text):
-    """Whether `text` can be continued to JSON."""
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"?', '""', text)
-    closers = "".join({"{": "}", "[": "]"}[c] for c in reversed(unclosed(bare)))
-    for missing in MISSING:
-        try:
-            json.loads(text + missing + closers)
-        except json.JSONDecodeError:
-            continue
-        return True
-    return False
-
-
-def unclosed(text):
-    stack = []
-    for c in text:
-        if c in "{[":
-            stack.append(c)
-        elif c in "}]":
-            stack.pop()
-    return stack
-
-
 def request(schema, seed):
     sampling = {} if seed is None else {"temperature": 1.0, "seed": seed}
     return {"prompt": PROMPT, "max_tokens": MAX_TOKENS, "format": ["schema", json.dumps(schema)], **sampling}
 
 
 def check(schema, answer):
-    """True when the answer is complete."""
+    """True when the model itself came to the end."""
     assert "error" not in answer, (schema, answer)
     assert answer["final_events"] == 1
     assert answer["streamed"] == answer["text"]
-    if answer["finish_reason"] == "length":
-        assert is_beginning(answer["text"]), (schema, answer["text"])
-        return False
-    assert answer["finish_reason"] == "stop"
     value = json.loads(answer["text"])
     validator = VALIDATOR(schema, format_checker=VALIDATOR.FORMAT_CHECKER)
     errors = [error.message for error in validator.iter_errors(value)]
     assert not errors, (schema, answer["text"], errors)
-    return True
+    return answer["finish_reason"] == "stop"
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +39,28 @@ def cases():
 
 
 @pytest.mark.parametrize("sampled", [False, True], ids=["greedy", "sampled"])
-def test_complete_answers_satisfy_their_schema(burin, starter, cases, sampled):
+def test_answers_satisfy_their_schema(burin, starter, cases, sampled):
     requests = [request(schema, seed if sampled else None) for seed, schema in enumerate(cases)]
     _, answers = probe(burin, starter, requests, "fast")
-    complete = [check(schema, answer) for schema, answer in zip(cases, answers, strict=True)]
-    print(f"{sum(complete)} of {len(complete)} complete, {sum(len(a['tokens']) for a in answers)} tokens")
-    assert sum(complete) >= 0.85 * len(complete)
+    ended = [check(schema, answer) for schema, answer in zip(cases, answers, strict=True)]
+    print(f"{sum(ended)} of {len(ended)} ended by the model, {sum(len(a['tokens']) for a in answers)} tokens")
+
+
+def test_answers_are_complete_with_few_tokens(burin, starter, cases):
+    short = [schema for schema in cases if len(json.dumps(schema)) < 1500]  # no end of the longest is that short
+    requests = [request(schema, None) | {"max_tokens": 100} for schema in short]
+    _, answers = probe(burin, starter, requests, "fast")
+    for schema, answer in zip(short, answers, strict=True):
+        assert len(answer["tokens"]) <= 100
+        assert is_json(answer["text"]), (schema, answer["text"])
+
+
+def is_json(text):
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def test_other_forms(burin, starter):

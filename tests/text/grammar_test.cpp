@@ -135,6 +135,57 @@ TEST_F(GrammarOf, OutlivesItsTokenizer) {
   EXPECT_TRUE(allows(m, '{'));
 }
 
+/** The text that closing() would add to `begun`. */
+std::string ending(GrammarMatcher matcher, const std::string& begun, int most = 40) {
+  for (const char byte : begun) {
+    matcher.consume(static_cast<unsigned char>(byte));
+  }
+  const auto ids = matcher.closing(std::nullopt, most);
+  if (!ids) {
+    return "none";
+  }
+  std::string text;
+  for (const int32_t id : *ids) {
+    text += id == 256 ? "ab" : id == 257 ? "{\"" : id == 258 ? "\":" : std::string(1, static_cast<char>(id));
+    matcher.consume(id);
+  }
+  EXPECT_TRUE(matcher.is_accepting()) << begun << text;
+  return text;
+}
+
+TEST_F(GrammarOf, EndsJsonSoon) {
+  const Json open{{"type", "object"}, {"properties", {{"a", {{"type", "array"}}}}}, {"required", {"a"}}};
+  EXPECT_EQ(ending(schema(open), R"({"a":[1,{"x}":"y)"), R"("}]})");
+  EXPECT_EQ(ending(schema(open), R"({"a":["\)"), R"(""]})");
+  EXPECT_EQ(ending(schema(open), R"({"a":[1])"), "}");
+  EXPECT_EQ(ending(schema(open), "{"), R"("a":[]})");
+  EXPECT_EQ(ending(schema(open), R"({"a":[]})"), "");
+  EXPECT_EQ(ending(schema({{"type", "string"}, {"minLength", 4}}), "\"x"), "ab@\"");
+  EXPECT_EQ(ending(schema({{"enum", {"red", "blue"}}}), "\"b"), "lue\"");
+  EXPECT_EQ(ending(schema({{"type", "integer"}, {"minimum", 100}}), "1").size(), 2U);
+  EXPECT_EQ(ending(matcher(Kind::Json, ""), "{"), "}");
+}
+
+TEST_F(GrammarOf, EndsFormats) {
+  for (const char* format :
+       {"uri", "email", "date", "time", "date-time", "duration", "ipv4", "ipv6", "uuid", "hostname"}) {
+    EXPECT_NE(ending(schema({{"type", "string"}, {"format", format}}), "\""), "none") << format;
+  }
+}
+
+TEST_F(GrammarOf, KnowsNoEndThatIsTooLongOrNotJson) {
+  EXPECT_EQ(ending(schema({{"type", "string"}, {"minLength", 100}}), "\""), "none");
+  EXPECT_EQ(ending(matcher(Kind::Regex, "a+b"), "a"), "none");
+}
+
+TEST_F(GrammarOf, EndsAfterATokenThatMayCome) {
+  GrammarMatcher m = schema({{"type", "array"}});
+  EXPECT_EQ(m.closing('[', 1), (std::vector<int32_t>{']'}));
+  EXPECT_EQ(m.closing('[', 0), std::nullopt);
+  EXPECT_EQ(m.closing('{', 9), std::nullopt);
+  EXPECT_TRUE(allows(m, '['));  // looking ahead moves nothing
+}
+
 TEST_F(GrammarOf, HoldsObjectsToTheirSchema) {
   const Json person{{"type", "object"},
                     {"properties", {{"name", {{"type", "string"}}}, {"age", {{"type", "integer"}, {"minimum", 0}}}}},

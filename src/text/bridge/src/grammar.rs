@@ -1,7 +1,7 @@
 //! Grammars that an answer must follow, by llguidance: a tokenizer's vocabulary as bytes, a compiled grammar, and a
 //! matcher that says token by token what may come next.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
@@ -9,6 +9,7 @@ use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, Tok
 use llguidance::ParserFactory;
 use serde_json::Value;
 
+use crate::closing::{closing, Order, Place};
 use crate::failure::{exhausted, invalid, unsupported, Failure, Result, Status};
 use crate::schema;
 use crate::screen::with_stack;
@@ -61,6 +62,8 @@ pub struct Vocabulary {
     factory: ParserFactory,
     /// Tokens that cannot come first, where the decoder drops a blank in front of the text.
     never_first: Vec<TokenId>,
+    /// For ends of answers in JSON; made when the first is asked for.
+    closing_order: OnceLock<Order>,
 }
 
 impl Vocabulary {
@@ -82,7 +85,11 @@ impl Vocabulary {
         let mut factory = factory.map_err(|e| unsupported(format!("the tokenizer's vocabulary: {e:#}")))?;
         factory.quiet();
         *factory.limits_mut() = limits();
-        Ok(Vocabulary { factory, never_first })
+        Ok(Vocabulary { factory, never_first, closing_order: OnceLock::new() })
+    }
+
+    fn trie(&self) -> &TokTrie {
+        self.factory.tok_env().tok_trie()
     }
 }
 
@@ -117,6 +124,7 @@ impl Kind {
 pub struct Grammar {
     vocabulary: Arc<Vocabulary>,
     start: llguidance::Matcher,
+    is_json: bool,
 }
 
 impl Grammar {
@@ -136,7 +144,8 @@ impl Grammar {
             Ok(start)
         });
         let start = if kind == Kind::Regex { start.map_err(pattern_failure) } else { start }?;
-        Ok(Grammar { vocabulary: Arc::clone(vocabulary), start })
+        let is_json = matches!(kind, Kind::JsonSchema | Kind::Json);
+        Ok(Grammar { vocabulary: Arc::clone(vocabulary), start, is_json })
     }
 }
 
@@ -233,7 +242,9 @@ fn failure(text: &str) -> Failure {
 pub struct Matcher {
     vocabulary: Arc<Vocabulary>,
     matcher: llguidance::Matcher,
-    consumed: usize,
+    is_json: bool,
+    /// Before each token, and after the newest.
+    places: Vec<Place>,
 }
 
 impl Matcher {
@@ -241,8 +252,41 @@ impl Matcher {
         Matcher {
             vocabulary: Arc::clone(&grammar.vocabulary),
             matcher: grammar.start.deep_clone(),
-            consumed: 0,
+            is_json: grammar.is_json,
+            places: vec![Place::default()],
         }
+    }
+
+    fn consumed(&self) -> usize {
+        self.places.len() - 1
+    }
+
+    /// In an answer that is JSON.
+    pub fn place(&self) -> Place {
+        self.places[self.consumed()]
+    }
+
+    pub fn mask_words(&self) -> usize {
+        self.vocabulary.trie().vocab_size().div_ceil(32)
+    }
+
+    /// At most `most` tokens that complete an answer in JSON, its next token being `first` if there is one. None where
+    /// no such end is found, for `first` that may not come, and for other grammars.
+    pub fn closing(&self, first: Option<u32>, most: usize) -> Option<Vec<TokenId>> {
+        if !self.is_json {
+            return None;
+        }
+        let order = self.vocabulary.closing_order.get_or_init(|| Order::new(self.vocabulary.trie()));
+        let mut ahead = Matcher {
+            vocabulary: Arc::clone(&self.vocabulary),
+            matcher: self.matcher.deep_clone(),
+            is_json: true,
+            places: vec![self.place(); self.places.len().min(2)],
+        };
+        if let Some(id) = first {
+            ahead.consume(id).ok()?;
+        }
+        if ahead.is_stopped() { Some(Vec::new()) } else { closing(&mut ahead, order, most).ok()? }
     }
 
     fn failure(&self, error: impl std::fmt::Display) -> Failure {
@@ -251,7 +295,7 @@ impl Matcher {
             return unsupported("the tokenizer has no token for what the grammar needs next");
         }
         let failure = failure(&text);
-        Failure { message: format!("after {} tokens: {}", self.consumed, failure.message), ..failure }
+        Failure { message: format!("after {} tokens: {}", self.consumed(), failure.message), ..failure }
     }
 
     /// One bit for each token that may come next, lowest first; ids above the vocabulary stay 0. When the text is
@@ -262,7 +306,7 @@ impl Matcher {
         let count = words.len().min(out.len());
         out.fill(0);
         out[..count].copy_from_slice(&words[..count]);
-        if self.consumed == 0 {
+        if self.consumed() == 0 {
             for id in &self.vocabulary.never_first {
                 if let Some(word) = out.get_mut(*id as usize / 32) {
                     *word &= !(1 << (id % 32));
@@ -274,13 +318,13 @@ impl Matcher {
 
     pub fn consume(&mut self, id: u32) -> Result<()> {
         self.matcher.consume_token(id).map_err(|e| self.failure(e))?;
-        self.consumed += 1;
+        self.places.push(self.place().after(self.vocabulary.trie().token(id)));
         Ok(())
     }
 
     pub fn rollback(&mut self, count: usize) -> Result<()> {
         self.matcher.rollback(count).map_err(|e| self.failure(e))?;
-        self.consumed -= count;
+        self.places.truncate(self.places.len() - count);
         Ok(())
     }
 

@@ -15,6 +15,10 @@ fn token_id(id: i32) -> Result<u32> {
     u32::try_from(id).map_err(|_| invalid(format!("{id} is no token id")))
 }
 
+fn bytes_of(ids: &[u32]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.to_ne_bytes()).collect()
+}
+
 unsafe fn release<T>(object: *mut T) {
     if !object.is_null() {
         drop(Box::from_raw(object));
@@ -95,6 +99,22 @@ pub unsafe extern "C" fn burin_matcher_consume(matcher: *mut Matcher, id: i32, o
 }
 
 #[no_mangle]
+pub unsafe extern "C" fn burin_matcher_closing(
+    matcher: *const Matcher,
+    first: i32,
+    most: usize,
+    found: *mut bool,
+    out: *mut Buffer,
+) -> i32 {
+    let result = guarded(Status::Internal, || {
+        let ids = (*matcher).closing(u32::try_from(first).ok(), most);
+        *found = ids.is_some();
+        Ok(bytes_of(&ids.unwrap_or_default()))
+    });
+    deliver(out, result)
+}
+
+#[no_mangle]
 pub unsafe extern "C" fn burin_matcher_rollback(matcher: *mut Matcher, count: usize, out: *mut Buffer) -> i32 {
     let result = guarded(Status::Internal, || (*matcher).rollback(count));
     deliver(out, result.map(|()| Vec::new()))
@@ -103,7 +123,7 @@ pub unsafe extern "C" fn burin_matcher_rollback(matcher: *mut Matcher, count: us
 #[no_mangle]
 pub unsafe extern "C" fn burin_matcher_forced(matcher: *mut Matcher, out: *mut Buffer) -> i32 {
     let result = guarded(Status::Internal, || Ok((*matcher).forced()));
-    deliver(out, result.map(|ids| ids.iter().flat_map(|id| id.to_ne_bytes()).collect()))
+    deliver(out, result.map(|ids| bytes_of(&ids)))
 }
 
 #[no_mangle]

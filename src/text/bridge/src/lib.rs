@@ -5,6 +5,7 @@ mod abi;
 mod budget;
 mod builtins;
 mod clock;
+mod closing;
 mod failure;
 mod grammar;
 mod grammar_interface;
