@@ -7,39 +7,8 @@
 #include "cli/signals.h"
 
 namespace burin::cli {
-namespace {
-
-void check_room(const engine::Backend& backend, const engine::GenerateRequest& request) {
-  const size_t length = request.prompt_ids.size();
-  if (length == 0) {
-    throw Error(ErrorCode::InvalidArgument, "prompt", "the prompt has no tokens");
-  }
-  const int context_size = backend.facts().context_size;
-  if (context_size > 0 && length >= static_cast<size_t>(context_size)) {
-    throw Error(ErrorCode::InvalidArgument, "prompt",
-                fmt::format("the prompt has {} tokens, the context of the model {}", length, context_size))
-        .hint("shorten the prompt")
-        .fact("prompt_tokens", std::to_string(length))
-        .fact("context_size", std::to_string(context_size));
-  }
-}
-
-}  // namespace
-
-std::vector<int32_t> encode_plain(engine::Backend& backend, std::string_view text) {
-  std::vector<int32_t> with = backend.tokenize(text, true);
-  std::vector<int32_t> without = backend.tokenize(text, false);
-  const bool begins_with_special = !without.empty() && with.size() > without.size() && with.front() == without.front();
-  return begins_with_special ? without : with;
-}
-
-std::vector<int32_t> encode_chat(engine::Backend& backend, const Json& messages) {
-  return backend.tokenize(backend.apply_chat_template(messages, nullptr, Json::object(), true), false);
-}
-
 engine::GenerateResult answer(Context& context, engine::Backend& backend, engine::GenerateRequest request,
                               Streaming streaming) {
-  check_room(backend, request);
   Output& output = context.output;
   const CancelScope scope;
   request.cancel = &scope.flag();

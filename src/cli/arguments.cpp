@@ -86,6 +86,11 @@ void Arguments::add(const Option& option, std::string value, std::string_view wh
   }
 }
 
+void Arguments::add_setting(const Option& option, std::string value, std::string_view what) {
+  add(option, std::move(value), what);
+  settings_.emplace(option.name);
+}
+
 void Arguments::add(const Positional& positional, std::string value) {
   if (!positional.choices.empty() && !is_choice(positional.choices, value)) {
     throw bad_value(positional.name, value, fmt::format("one of {}", positional.choices));

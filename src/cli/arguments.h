@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,14 +19,16 @@ class Arguments {
 
   /** Checks kind and range; of a flag the value is true or false. Throws: InvalidArgument, naming the option. */
   void add(const Option& option, std::string value) { add(option, std::move(value), option.name); }
-  /** The same; `what` names the value in errors. */
-  void add(const Option& option, std::string value, std::string_view what);
+  /** A value of config.toml or the environment, which `what` names in errors. Throws: as add. */
+  void add_setting(const Option& option, std::string value, std::string_view what);
   void add(const Positional& positional, std::string value);
 
   /** Given on the command line or as a setting, not by default; a flag that was taken back is not. */
   bool has(std::string_view name) const;
   /** Given in any way: a flag that was taken back too. */
   bool is_given(std::string_view name) const { return values_.contains(name); }
+  /** Given, but not on the command line. */
+  bool is_from_settings(std::string_view name) const { return settings_.contains(name); }
   /** Every value given, in order. */
   std::vector<std::string> all(std::string_view name) const;
   /** The last value given, else the default, else "". */
@@ -34,10 +37,12 @@ class Arguments {
   double number(std::string_view name) const;
 
  private:
+  void add(const Option& option, std::string value, std::string_view what);
   std::string_view default_of(std::string_view name) const;
 
   const Command* command_;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
+  std::set<std::string, std::less<>> settings_;
 };
 
 /** The whole of `text` as a decimal integer. Throws: InvalidArgument, naming `what`. */

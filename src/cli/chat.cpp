@@ -7,13 +7,13 @@
 #include "cli/chat_session.h"
 #include "cli/line_editor.h"
 #include "cli/signals.h"
+#include "engine/prompt.h"
 
 namespace burin::cli {
 namespace {
 
-std::vector<int32_t> encode(engine::Backend& backend, const ChatSession& session, const std::string& text,
-                            Templating templating) {
-  return templating == Templating::On ? encode_chat(backend, session.messages()) : encode_plain(backend, text);
+engine::Prompt prompt_of(const ChatSession& session, const std::string& text, Templating templating) {
+  return templating == Templating::On ? engine::Prompt(engine::ChatPrompt{.messages = session.messages()}) : text;
 }
 
 /** One turn; a failure is told and leaves the conversation as it was. */
@@ -21,7 +21,7 @@ void answer_turn(Context& context, engine::Backend& backend, ChatSession& sessio
                  engine::GenerateRequest request, Templating templating) {
   session.add_user(text);
   try {
-    request.prompt_ids = encode(backend, session, text, templating);
+    request.prompt_ids = engine::encode_prompt(backend, prompt_of(session, text, templating));
     const engine::GenerateResult result = answer(context, backend, std::move(request), Streaming::On);
     const bool stopped = result.finish_reason == engine::FinishReason::Cancelled;
     context.output.print(result.text.ends_with('\n') ? "" : "\n");

@@ -6,6 +6,7 @@
 #include "cli/format_options.h"
 #include "cli/models.h"
 #include "cli/sampling_options.h"
+#include "engine/prompt.h"
 
 namespace burin::cli {
 namespace {
@@ -15,29 +16,31 @@ std::string prompt_of(const Context& context) {
   return given == "-" ? read_stdin() : given;
 }
 
-bool uses_template(const Context& context, const engine::Backend& backend) {
+bool uses_template(Context& context, const engine::Backend& backend) {
   const bool uses = !context.arguments.has("--no-chat-template") && backend.has_chat_template();
-  if (!uses && context.arguments.has("--system")) {
+  if (!uses && context.arguments.is_from_settings("--system")) {
+    context.output.note("the setting for --system is left out: the prompt is used without a chat template");
+  } else if (!uses && context.arguments.has("--system")) {
     throw Error(ErrorCode::InvalidArgument, "run", "--system needs a chat template")
         .hint("write it into the prompt instead");
   }
   return uses;
 }
 
-std::vector<int32_t> encode(const Context& context, engine::Backend& backend, const std::string& prompt) {
+engine::Prompt whole_prompt(Context& context, engine::Backend& backend, const std::string& prompt) {
   if (!uses_template(context, backend)) {
-    return encode_plain(backend, prompt);
+    return prompt;
   }
   Json messages = Json::array();
   if (context.arguments.has("--system")) {
     messages.push_back({{"role", "system"}, {"content", context.arguments.text("--system")}});
   }
   messages.push_back({{"role", "user"}, {"content", prompt}});
-  return encode_chat(backend, messages);
+  return engine::ChatPrompt{.messages = messages};
 }
 
 /** What follows a cache of mlx-lm's, which holds the template up to the question: from the question on. */
-std::vector<int32_t> encode_continuation(const Context& context, engine::Backend& backend, const std::string& prompt) {
+std::vector<int32_t> continuation(Context& context, engine::Backend& backend, const std::string& prompt) {
   if (!uses_template(context, backend)) {
     return backend.tokenize(prompt, false);
   }
@@ -95,7 +98,8 @@ Json run_once(Context& context, const std::string& model, const std::string& pro
   Output& output = context.output;
   const auto cache = open_prompt_cache(context, backend);
   const bool continues = cache != nullptr && !cache->knows_its_tokens();
-  request.prompt_ids = continues ? encode_continuation(context, backend, prompt) : encode(context, backend, prompt);
+  request.prompt_ids = engine::encode_prompt(
+      backend, continues ? continuation(context, backend, prompt) : whole_prompt(context, backend, prompt));
   request.cache = cache.get();
   const bool stream = !output.is_json() && !context.arguments.has("--no-stream");
   const engine::GenerateResult result =
@@ -143,15 +147,17 @@ extern const Command run_command{
                     {.name = "PROMPT",
                      .help = "the question; - reads it from stdin; without it, a chat",
                      .required = false}},
-    .options = std::vector<Option>{{.name = "--system",
-                                    .kind = ValueKind::Text,
-                                    .value_name = "TEXT",
-                                    .help = "system message in front of the prompt"},
-                                   {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
-                                   {.name = "--no-stream", .help = "print the answer when it is complete"},
-                                   {.name = "--verbose", .help = "say on stderr what was loaded"}} +
-               format_options() + sampling_options() + speculation_options() + prompt_cache_options() +
-               cache_options() + execution_options(),
+    .options =
+        std::vector<Option>{
+            {.name = "--system",
+             .kind = ValueKind::Text,
+             .value_name = "TEXT",
+             .help = "system message in front of the prompt"},
+            {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
+            {.name = "--no-stream", .help = "print the answer when it is complete", .configurable = true},
+            {.name = "--verbose", .help = "say on stderr what was loaded", .configurable = true}} +
+        format_options() + sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
+        execution_options(),
     .examples = {{.line = "burin run starter", .what = "a chat"},
                  {.line = "burin run starter \"What is the capital of France?\"", .what = "one answer, as it comes"},
                  {.line = "git diff | burin run qwen3 - --system \"Write a commit message.\"",

@@ -264,7 +264,7 @@ void apply_settings(Arguments& arguments, const Command& command, const Environm
     const Setting setting = settings.find(table, option);
     settings.check(option, setting);
     for (const std::string& value : setting.source == Source::Default ? std::vector<std::string>() : setting.values) {
-      arguments.add(option, value, setting.where);
+      arguments.add_setting(option, value, setting.where);
     }
   }
 }
