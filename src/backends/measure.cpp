@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "generate/sequence.h"
+#include "ops/runtime.h"
 
 namespace burin::backends {
 namespace {
@@ -90,6 +91,7 @@ class Run {
   const engine::MeasureRequest& request_;
   nn::CacheOptions options_;
   nn::CacheList caches_;
+  ops::QueueGuard queued_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <type_traits>
@@ -65,6 +66,12 @@ Tree parse(std::string_view text, std::string_view source, const JsonLimits& lim
   }
   try {
     return Tree::parse(text.begin(), text.end(), Guard<Tree>(source, limits.max_depth));
+  } catch (const typename Tree::parse_error& e) {
+    if (e.byte > text.size()) {
+      const auto line = std::ranges::count(text, '\n') + 1;
+      throw Error(ErrorCode::Corrupt, source, "not valid JSON: it ends in the middle, on line " + std::to_string(line));
+    }
+    throw Error(ErrorCode::Corrupt, source, "not valid JSON: " + without_tag(e.what()));
   } catch (const typename Tree::exception& e) {
     throw Error(ErrorCode::Corrupt, source, "not valid JSON: " + without_tag(e.what()));
   }

@@ -54,7 +54,9 @@ double divergence(Row first, Row second, double first_norm, double second_norm) 
   double sum = 0;
   for (size_t i = 0; i < first.size(); ++i) {
     const double log_p = first[i] - first_norm;
-    sum += std::exp(log_p) * (log_p - (second[i] - second_norm));
+    if (const double p = std::exp(log_p); p > 0) {  // 0 log 0 is 0: tokens that a model never gives
+      sum += p * (log_p - (second[i] - second_norm));
+    }
   }
   return std::max(0.0, sum);
 }

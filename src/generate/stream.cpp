@@ -11,6 +11,7 @@
 #include "generate/prompt_cache.h"
 #include "generate/speculative_step.h"
 #include "generate/stop_strings.h"
+#include "ops/runtime.h"
 #include "text/streaming_detokenizer.h"
 
 namespace burin::generate {
@@ -158,18 +159,6 @@ class Answer {
         steps_(make_source(generator, request, cache,
                            make_chooser(generator, request, eos_, constraint_ ? &*constraint_ : nullptr))) {}
 
-  /** Waits for the step that was queued ahead: MLX does not keep its result alive, and would write into freed memory.
-   */
-  ~Answer() {
-    try {
-      mx::synchronize();
-    } catch (const std::exception&) {
-      return;  // the step is void, and so is its failure
-    }
-  }
-  Answer(const Answer&) = delete;
-  Answer& operator=(const Answer&) = delete;
-
   text::GenerateResult run() {
     answer();
     steps_->finish();
@@ -261,6 +250,7 @@ class Answer {
   std::optional<Constraint> constraint_;
   std::unique_ptr<TokenSource> steps_;
   text::GenerateResult result_;
+  ops::QueueGuard queued_;  // the step that was queued ahead
 };
 
 }  // namespace

@@ -56,4 +56,12 @@ RuntimeFacts runtime_facts() {
           .threads = threads()};
 }
 
+QueueGuard::~QueueGuard() {
+  try {
+    mx::synchronize();
+  } catch (const std::exception&) {
+    return;  // the work is void, and so is its failure
+  }
+}
+
 }  // namespace burin::ops

@@ -22,4 +22,14 @@ void configure_cpu();
 
 RuntimeFacts runtime_facts();
 
+/** Waits at the end of its life for queued work: MLX does not keep its result alive, and would write into freed memory.
+ * The last member or variable, so that it goes first. */
+class QueueGuard {
+ public:
+  QueueGuard() = default;
+  ~QueueGuard();
+  QueueGuard(const QueueGuard&) = delete;
+  QueueGuard& operator=(const QueueGuard&) = delete;
+};
+
 }  // namespace burin::ops
