@@ -23,9 +23,9 @@ Constraint::Constraint(const text::Tokenizer& tokenizer, const text::GrammarSour
       vocab_size_(vocab_size),
       words_((static_cast<size_t>(vocab_size) + 31) / 32) {}
 
-/** With more tokens to spare than one can make necessary, the next search waits until half of them are gone. */
+/** With more tokens to spare than one should make necessary (a long end is one of large parts, and a token may begin
+ * another), the next search waits until half of the rest are gone. */
 void Constraint::look_ahead(int left) {
-  constexpr int kGuard = 32;
   if (left > next_look_) {
     return;
   }
@@ -33,9 +33,10 @@ void Constraint::look_ahead(int left) {
   if (end_ && (!end || end_->size() < end->size())) {
     end = std::move(end_);  // what is left of the last one
   }
-  const int spare = end ? left - static_cast<int>(end->size()) : 0;
-  next_look_ = left - std::max(1, (spare - kGuard) / 2);
-  end_ = spare <= kGuard ? std::move(end) : std::nullopt;
+  const int length = end ? static_cast<int>(end->size()) : left;
+  const int unguarded = left - length - (32 + length / 2);
+  next_look_ = left - std::max(1, unguarded / 2);
+  end_ = unguarded <= 0 ? std::move(end) : std::nullopt;
 }
 
 int32_t Constraint::settle(int32_t id, int left) {
