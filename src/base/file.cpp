@@ -26,7 +26,7 @@ Error system_error(int number, const std::string& what, const std::string& name)
   } else if (number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE || number == EFBIG) {
     code = ErrorCode::ResourceExhausted;
   }
-  return Error(code, name, what + ": " + std::strerror(number));
+  return Error(code, name, what + " " + name + ": " + std::strerror(number));
 }
 
 void write_all(int fd, const char* data, size_t size, const std::string& name) {

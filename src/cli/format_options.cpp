@@ -32,12 +32,12 @@ constexpr std::array kFormatOptions{
            .help = "answer in text of the Lark grammar in FILE"},
 };
 
-/** Errors name the option and the file as it was given. */
+/** Errors name the option and the file. */
 std::string read_given(std::string_view option, const std::string& file) {
   try {
     return read_file(file, kMaxGrammarBytes);
   } catch (const Error& e) {
-    throw Error(e.code(), "run", fmt::format("{} {}: {}", option, file, e.message()));
+    throw Error(e.code(), "run", fmt::format("{}: {}", option, e.message()));
   }
 }
 
