@@ -28,6 +28,9 @@ impl Place {
     }
 }
 
+/// Of tokens that serve alike the longest come first, but of those beyond this the most common: odd words are long.
+const COMMON_LENGTH: usize = 8;
+
 /// All tokens, those that end most first. In a string that must go on, words and marks take turns: most formats are
 /// words with marks between them.
 pub struct Order {
@@ -43,7 +46,7 @@ fn only(word: &[u8], bytes: &[u8]) -> bool {
 /// The end of the string and what encloses it; then what fills a string that must be longer; blanks and escapes last.
 fn rank_word(word: &[u8]) -> u32 {
     match word {
-        [b'"', rest @ ..] if only(rest, b"}]") => 0,
+        [b'"', rest @ ..] if only(rest, b"}]:") => 0,
         _ if word.iter().all(u8::is_ascii_alphanumeric) => 1,
         b"@" => 2,
         b":" => 3,
@@ -70,7 +73,7 @@ fn rank_between(word: &[u8]) -> u32 {
         b"\"\"" | b"0" | b"[]" | b"{}" => 1,
         b"null" | b"true" | b"false" | b"1" => 2,
         b"\"" => 3,
-        b"[" | b"{" | b":" => 4,
+        _ if only(word, b"[{:\"") => 4,
         _ if word.iter().any(u8::is_ascii_whitespace) => 7,
         _ if word.contains(&b',') => 6,
         _ => 5,
@@ -82,7 +85,7 @@ impl Order {
         let words: Vec<TokenId> = (0..trie.vocab_size() as TokenId).filter(|id| !trie.token(*id).is_empty()).collect();
         let sorted = |rank: fn(&[u8]) -> u32| {
             let mut ids = words.clone();
-            ids.sort_by_cached_key(|id| (rank(trie.token(*id)), usize::MAX - trie.token(*id).len()));
+            ids.sort_by_cached_key(|id| (rank(trie.token(*id)), usize::MAX - trie.token(*id).len().min(COMMON_LENGTH)));
             ids
         };
         Order { word: sorted(rank_word), mark: sorted(rank_mark), between: sorted(rank_between) }
