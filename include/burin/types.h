@@ -99,7 +99,7 @@ using Prompt = std::variant<std::string, TokenIds, Chat>;
 enum class FinishReason {
   None = BURIN_FINISH_NONE,            ///< it goes on
   Stop = BURIN_FINISH_STOP,            ///< the model ended it, or a stop text
-  Length = BURIN_FINISH_LENGTH,        ///< max_tokens or the context
+  Length = BURIN_FINISH_LENGTH,        ///< max_tokens or the context; JSON by a schema is complete if that was possible
   Cancelled = BURIN_FINISH_CANCELLED,  ///< somebody did not want more; what came before is kept
 };
 
