@@ -23,29 +23,50 @@ Constraint::Constraint(const text::Tokenizer& tokenizer, const text::GrammarSour
       vocab_size_(vocab_size),
       words_((static_cast<size_t>(vocab_size) + 31) / 32) {}
 
-/** With more tokens to spare than one should make necessary (a long end is one of large parts, and a token may begin
- * another), the next search waits until half of the rest are gone. */
+/**
+ * Looks for an end. With more tokens to spare than one should make necessary (a long end is one of large parts, and a
+ * token may begin another), the next search waits until half of the rest are gone; where there is no end, until a
+ * quarter of all is: a search takes a mask for each of its tokens.
+ */
 void Constraint::look_ahead(int left) {
-  if (left > next_look_) {
+  if (!end_ && left > next_look_) {
     return;
   }
-  auto end = matcher_.closing(std::nullopt, left);
-  if (end_ && (!end || end_->size() < end->size())) {
-    end = std::move(end_);  // what is left of the last one
+  if (!end_) {
+    end_ = matcher_.closing(std::nullopt, left);
   }
-  const int length = end ? static_cast<int>(end->size()) : left;
-  const int unguarded = left - length - (32 + length / 2);
-  next_look_ = left - std::max(1, unguarded / 2);
-  end_ = unguarded <= 0 ? std::move(end) : std::nullopt;
+  const int length = end_ ? static_cast<int>(end_->size()) : 0;
+  const int unguarded = end_ ? left - length - (32 + length / 2) : left / 2;
+  if (unguarded > 0) {
+    next_look_ = left - std::max(1, unguarded / 2);
+    end_.reset();
+  }
 }
 
 int32_t Constraint::settle(int32_t id, int left) {
-  if (!end_ || matcher_.closing(id, left - 1)) {
+  const bool as_planned = end_ && !end_->empty() && end_->front() == id;
+  if (!end_ || as_planned) {
+    return as_planned ? follow_end() : id;
+  }
+  if (auto end = matcher_.closing(id, left - 1)) {
+    end_ = std::move(end);
     return id;
   }
-  const int32_t other = end_->empty() ? end_id_ : end_->front();
-  closed_ = closed_ || other >= 0;
-  return other >= 0 ? other : id;
+  if (end_->empty() && end_id_ < 0) {
+    return id;
+  }
+  closed_ = true;
+  return follow_end();
+}
+
+/** The next token of the end, which is then behind it; at the end a token that ends the answer. */
+int32_t Constraint::follow_end() {
+  if (end_->empty()) {
+    return end_id_;
+  }
+  const int32_t id = end_->front();
+  end_->erase(end_->begin());
+  return id;
 }
 
 mx::array Constraint::apply(const mx::array& logits, int left) {
@@ -66,11 +87,6 @@ mx::array Constraint::apply(const mx::array& logits, int left) {
 }
 
 void Constraint::consume(int32_t id) {
-  if (end_ && !end_->empty() && end_->front() == id) {
-    end_->erase(end_->begin());
-  } else {
-    end_.reset();
-  }
   matcher_.consume(id);
 }
 

@@ -39,6 +39,7 @@ class Constraint {
 
  private:
   void look_ahead(int left);
+  int32_t follow_end();
 
   text::GrammarMatcher matcher_;
   int32_t end_id_;  // a token that ends an answer; -1: none
