@@ -66,14 +66,13 @@ Tree parse(std::string_view text, std::string_view source, const JsonLimits& lim
   }
   try {
     return Tree::parse(text.begin(), text.end(), Guard<Tree>(source, limits.max_depth));
-  } catch (const typename Tree::parse_error& e) {
-    if (e.byte > text.size()) {
-      const auto line = std::ranges::count(text, '\n') + 1;
-      throw Error(ErrorCode::Corrupt, source, "not valid JSON: it ends in the middle, on line " + std::to_string(line));
-    }
-    throw Error(ErrorCode::Corrupt, source, "not valid JSON: " + without_tag(e.what()));
   } catch (const typename Tree::exception& e) {
-    throw Error(ErrorCode::Corrupt, source, "not valid JSON: " + without_tag(e.what()));
+    const auto* broken = dynamic_cast<const typename Tree::parse_error*>(&e);
+    const bool cut = broken != nullptr && broken->byte > text.size();
+    const auto lines = std::ranges::count(text, '\n') + 1;
+    throw Error(
+        ErrorCode::Corrupt, source,
+        "not valid JSON: " + (cut ? "it ends in the middle, on line " + std::to_string(lines) : without_tag(e.what())));
   }
 }
 

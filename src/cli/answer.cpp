@@ -7,6 +7,7 @@
 #include "cli/signals.h"
 
 namespace burin::cli {
+
 engine::GenerateResult answer(Context& context, engine::Backend& backend, engine::GenerateRequest request,
                               Streaming streaming) {
   Output& output = context.output;

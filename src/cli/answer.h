@@ -1,10 +1,7 @@
 // One answer of a loaded model: the stream to stdout, the way to stop it. For `run` and chat.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "cli/context.h"
 

@@ -44,9 +44,11 @@ void Constraint::look_ahead(int left) {
 }
 
 int32_t Constraint::settle(int32_t id, int left) {
-  const bool as_planned = end_ && !end_->empty() && end_->front() == id;
-  if (!end_ || as_planned) {
-    return as_planned ? follow_end() : id;
+  if (!end_) {
+    return id;
+  }
+  if (!end_->empty() && end_->front() == id) {
+    return follow_end();
   }
   if (auto end = matcher_.closing(id, left - 1)) {
     end_ = std::move(end);

@@ -31,7 +31,6 @@ void clear_cache_at(int step) {
 bool GenerateStep::prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) {
   ids_.assign(prompt_ids.begin(), prompt_ids.end());
   chooser_.remember_prompt(prompt_ids);
-  input_ = to_array(prompt_ids.last(1));
   return sequence_.prefill(prompt_ids, options);
 }
 
@@ -42,13 +41,12 @@ Pending GenerateStep::start(const mx::array& input, int left) {
 }
 
 Step GenerateStep::next(int left) {
-  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(*input_, left);
+  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(to_array(std::span(ids_).last(1)), left);
   if (left > 1 && !chooser_.is_constrained()) {
     ahead_ = start(now.id, left - 1);
   }
   const Step step = chooser_.settle(now, left);
   ids_.push_back(step.id);
-  input_ = to_array(std::span(ids_).last(1));
   clear_cache_at(steps_++);
   return step;
 }

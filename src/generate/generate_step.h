@@ -47,9 +47,8 @@ class GenerateStep : public TokenSource {
 
   Sequence& sequence_;
   TokenChooser chooser_;
-  std::vector<int32_t> ids_;        // prompt and answer
-  std::optional<mx::array> input_;  // the token that the next step runs
-  std::optional<Pending> ahead_;    // the next step, when it was queued already
+  std::vector<int32_t> ids_;      // prompt and answer
+  std::optional<Pending> ahead_;  // the next step, when it was queued already
   int steps_ = 0;
 };
 

@@ -281,6 +281,7 @@ impl Matcher {
             vocabulary: Arc::clone(&self.vocabulary),
             matcher: self.matcher.deep_clone(),
             is_json: true,
+            // Of the places behind it only whether there are any counts: never_first is about the first token.
             places: vec![self.place(); self.places.len().min(2)],
         };
         if let Some(id) = first {
