@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/packed.h"
 #include "kernels/qmatmul.h"
 #include "kernels/thread_pool.h"
 
@@ -44,6 +45,12 @@ class ColdMatrices {
     return shape_;
   }
 
+  /** The same bytes read as packed ones: their values do not matter. */
+  PackedMatrix next_packed() {
+    const QuantizedMatrix& w = next();
+    return {reinterpret_cast<const std::byte*>(w.codes), w.scale_type, w.rows, w.columns, w.group_size, w.bits};
+  }
+
  private:
   QuantizedMatrix shape_;
   size_t codes_bytes_;
@@ -62,9 +69,12 @@ void quantized(benchmark::State& state) {
                        static_cast<int>(state.range(kGroup)));
   std::vector<float> x(static_cast<size_t>(m * state.range(kColumns)), 0.5F);
   std::vector<float> y(static_cast<size_t>(m * state.range(kRows)));
-  const auto matmul = state.range(kFast) != 0 ? quantized_matmul_fast : quantized_matmul_exact;
   for (auto _ : state) {
-    matmul(weights.next(), x.data(), m, y.data());
+    if (state.range(kFast) != 0) {
+      packed_matmul(weights.next_packed(), x.data(), m, {}, y.data());
+    } else {
+      quantized_matmul_exact(weights.next(), x.data(), m, y.data());
+    }
     benchmark::DoNotOptimize(y.data());
   }
   const double calls = static_cast<double>(state.iterations());

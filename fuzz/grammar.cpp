@@ -14,7 +14,8 @@ namespace {
 
 using namespace burin::text;
 
-constexpr int kSteps = 24;
+constexpr int kSteps = 12;
+constexpr int kLongestEnd = 12;
 using Mask = std::vector<uint32_t>;
 
 bool has(const Mask& mask, int32_t id) {
@@ -40,7 +41,7 @@ Mask mask_of(GrammarMatcher& matcher) {
 
 /** The matcher is left as it was. */
 void check_end(GrammarMatcher& matcher) {
-  const auto end = matcher.closing(std::nullopt, 32);
+  const auto end = matcher.closing(std::nullopt, kLongestEnd);
   if (!end || end->empty()) {
     return;
   }
@@ -66,7 +67,7 @@ void walk(const Grammar& grammar, std::string_view choices) {
     if (id == fuzz::kEnd) {
       return;
     }
-    if (step % 16 == 3) {
+    if (step == 3) {
       check_end(matcher);
     }
     if (step % 8 == 7) {

@@ -132,15 +132,15 @@ BURIN_API void burin_engine_free(burin_engine* engine);
 
 /** Values of burin_load_options.precision. */
 enum {
-  BURIN_PRECISION_EXACT = 0, /**< every product in float32 */
-  BURIN_PRECISION_FAST = 1   /**< inputs of quantized matmuls are rounded to int8 by group (CPU) */
+  BURIN_PRECISION_FAST = 0, /**< inputs of 4- and 8-bit matmuls are rounded to one or two int8 terms (CPU) */
+  BURIN_PRECISION_EXACT = 1 /**< every product in float32 */
 };
 
 /** What to load and how. */
 typedef struct burin_load_options {
   size_t size;       /**< sizeof(burin_load_options) */
   const char* model; /**< a name, part of a name, NAME\@REVISION, or a path that begins with / ./ ../ or ~ */
-  int32_t precision; /**< BURIN_PRECISION_EXACT */
+  int32_t precision; /**< BURIN_PRECISION_FAST */
   int32_t threads;   /**< 0: as many as the process may use */
 } burin_load_options;
 

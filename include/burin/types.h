@@ -39,8 +39,8 @@ struct EngineOptions {
   int max_waiting = 8;  ///< requests that may wait beside the one that runs; one more is Busy
 };
 
-/** Of every product (Exact), or with the inputs of quantized matmuls rounded to int8 by group (Fast, CPU). */
-enum class Precision { Exact = BURIN_PRECISION_EXACT, Fast = BURIN_PRECISION_FAST };
+/** Inputs of 4- and 8-bit matmuls rounded to one or two int8 terms (Fast, CPU), or every product in float32 (Exact). */
+enum class Precision { Fast = BURIN_PRECISION_FAST, Exact = BURIN_PRECISION_EXACT };
 
 /** A model and how to load it. */
 struct ModelConfiguration {
@@ -49,8 +49,8 @@ struct ModelConfiguration {
   std::string description{};       ///< for people; burin does not read it
   int max_tokens = 256;            ///< limit of answers whose GenerateParams say none; -1: no limit
   double estimated_size_gb = 0.0;  ///< for people; 0: the size of the weights, once it is loaded
-  Precision precision = Precision::Exact;  ///< of the arithmetic
-  int threads = 0;                         ///< 0: as many as the process may use
+  Precision precision = Precision::Fast;  ///< of the arithmetic
+  int threads = 0;                        ///< 0: as many as the process may use
 };
 
 /** How an answer is drawn. Names, defaults and order of application are mlx-lm's. */

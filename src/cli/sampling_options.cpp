@@ -128,8 +128,9 @@ std::vector<Option> execution_options() {
       {.name = "--precision",
        .kind = Choice,
        .value_name = "fast|exact",
-       .default_text = "exact",
-       .help = "exact computes every product in float32; fast rounds the inputs of quantized weights to int8 (CPU)"},
+       .default_text = "fast",
+       .help = "fast rounds the inputs of 4- and 8-bit weights to one or two int8 terms (CPU); exact computes every "
+               "product in float32"},
       {.name = "--threads",
        .kind = Integer,
        .value_name = "N",

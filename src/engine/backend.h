@@ -21,7 +21,7 @@ enum class Precision { Fast, Exact };
 struct LoadOptions {
   std::filesystem::path model_dir;
   std::filesystem::path draft_dir;  // a smaller model of the same vocabulary, for Speculation; empty: none
-  Precision precision = Precision::Exact;
+  Precision precision = Precision::Fast;
   int threads = 0;  // 0: as many as the process may use
   bool with_tokenizer = true;
   std::function<void(double fraction)> on_progress;

@@ -11,9 +11,7 @@ namespace {
 void eval_states(const nn::CacheList& layers) {
   std::vector<mx::array> arrays;
   for (const auto& layer : layers) {
-    for (const auto& [path, array] : layer->state().arrays) {
-      arrays.push_back(array);
-    }
+    layer->collect_pending(arrays);
   }
   mx::eval(std::move(arrays));
 }
@@ -116,7 +114,7 @@ void Sequence::restore(nn::CacheList layers, std::vector<int32_t> tokens) {
   if (!even || (!tokens.empty() && static_cast<int>(tokens.size()) != size)) {
     throw Error(ErrorCode::Corrupt, "prompt cache", "its layers do not hold equally many tokens");
   }
-  layers_ = std::move(layers);
+  layers_ = model_.adopt(std::move(layers));
   tokens_ = tokens.empty() ? std::vector<int32_t>(static_cast<size_t>(size), kUnknownToken) : std::move(tokens);
   after_call();
 }

@@ -64,17 +64,16 @@ inline __m256i load_words(const uint8_t* from, int64_t words) {
 }
 
 /**
- * Widens one row's scales and biases group by group. `scales` receives scale * by (by null: the scale), `extra` * scale
- * is added to each bias, and the result holds sum(bias * sums) spread over its lanes. Buffers are padded by eight.
+ * Widens one row's scales group by group; the result holds sum(bias * sums) spread over its lanes. Buffers are padded by
+ * eight.
  */
 template <ScaleType type>
-inline __m256 widen_row(const void* scales_from, const void* biases_from, int64_t at, int64_t groups, const float* by,
-                        const float* sums, float extra, float* scales) {
-  const __m256 more = _mm256_set1_ps(extra);
+inline __m256 widen_row(const void* scales_from, const void* biases_from, int64_t at, int64_t groups, const float* sums,
+                        float* scales) {
   __m256 total = _mm256_setzero_ps();
   const auto step = [&](int64_t g, __m256 scale, __m256 bias, __m256 sum) {
-    _mm256_storeu_ps(scales + g, by != nullptr ? _mm256_mul_ps(scale, _mm256_loadu_ps(by + g)) : scale);
-    total = _mm256_fmadd_ps(_mm256_fmadd_ps(more, scale, bias), sum, total);
+    _mm256_storeu_ps(scales + g, scale);
+    total = _mm256_fmadd_ps(bias, sum, total);
   };
   int64_t g = 0;
   for (; g + 8 <= groups; g += 8) {
@@ -91,18 +90,17 @@ inline __m256 widen_row(const void* scales_from, const void* biases_from, int64_
   return total;
 }
 
-inline __m256 widen_row(const QuantizedMatrix& w, int64_t row, const float* by, const float* sums, float extra,
-                        float* scales) {
+inline __m256 widen_row(const QuantizedMatrix& w, int64_t row, const float* sums, float* scales) {
   const int64_t at = row * w.groups();
   switch (w.scale_type) {
     case ScaleType::F16:
-      return widen_row<ScaleType::F16>(w.scales, w.biases, at, w.groups(), by, sums, extra, scales);
+      return widen_row<ScaleType::F16>(w.scales, w.biases, at, w.groups(), sums, scales);
     case ScaleType::BF16:
-      return widen_row<ScaleType::BF16>(w.scales, w.biases, at, w.groups(), by, sums, extra, scales);
+      return widen_row<ScaleType::BF16>(w.scales, w.biases, at, w.groups(), sums, scales);
     case ScaleType::F32:
       break;
   }
-  return widen_row<ScaleType::F32>(w.scales, w.biases, at, w.groups(), by, sums, extra, scales);
+  return widen_row<ScaleType::F32>(w.scales, w.biases, at, w.groups(), sums, scales);
 }
 
 /** Scales of the groups that eight lanes cover in step `step`: `parts` groups a step, or steps_per_group steps a group.

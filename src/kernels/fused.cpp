@@ -23,8 +23,8 @@ void rotate_pairs(const float* x, const float* cosines, const float* sines, int6
 }  // namespace
 
 const FusedTable& fused_table() {
-#if defined(BURIN_KERNELS_AVX2)
-  if (isa() == Isa::Avx2) {
+#if defined(BURIN_KERNELS_X86)
+  if (isa() >= Isa::Avx2) {
     return fused_avx2();
   }
 #endif

@@ -1,4 +1,4 @@
-// Float16 and bfloat16 bits to float32, without help from the instruction set.
+// Float16 and bfloat16 bits to float32 and back, without help from the instruction set.
 #pragma once
 
 #include <bit>
@@ -8,6 +8,15 @@ namespace burin::kernels {
 
 inline float bfloat16_to_float(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+/** Rounded to nearest even; a NaN stays one. */
+inline uint16_t float_to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffffU) > 0x7f800000U) {
+    return static_cast<uint16_t>(bits >> 16 | 0x40U);
+  }
+  return static_cast<uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
 
 inline float float16_to_float(uint16_t bits) {

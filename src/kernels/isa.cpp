@@ -8,29 +8,53 @@
 namespace burin::kernels {
 namespace {
 
-Isa best() {
-  return is_supported(Isa::Avx2) ? Isa::Avx2 : Isa::Scalar;
+#if defined(BURIN_KERNELS_X86)
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
 
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+#endif
+
 std::atomic<Isa>& current() {
-  static std::atomic<Isa> value{best()};
+  static std::atomic<Isa> value{supported_isas().back()};
   return value;
 }
 
 }  // namespace
 
 std::string_view name(Isa isa) {
-  return isa == Isa::Avx2 ? "avx2" : "scalar";
+  switch (isa) {
+    case Isa::Avx512:
+      return "avx512";
+    case Isa::Avx2:
+      return "avx2";
+    case Isa::Scalar:
+      break;
+  }
+  return "scalar";
+}
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> all{Isa::Scalar};
+#if defined(BURIN_KERNELS_X86)
+  if (has_avx2()) {
+    all.push_back(Isa::Avx2);
+  }
+  if (has_avx512()) {
+    all.push_back(Isa::Avx512);
+  }
+#endif
+  return all;
 }
 
 bool is_supported(Isa isa) {
-#if defined(BURIN_KERNELS_AVX2)
-  static const bool kHasAvx2 =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  return isa == Isa::Scalar || kHasAvx2;
-#else
-  return isa == Isa::Scalar;
-#endif
+  static const Isa kBest = supported_isas().back();
+  return isa <= kBest;
 }
 
 Isa isa() {

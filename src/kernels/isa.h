@@ -3,15 +3,19 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 namespace burin::kernels {
 
-enum class Isa { Scalar, Avx2 };  // Avx2 stands for AVX2, FMA and F16C together
+/** In the order of what they need: Avx2 is AVX2, FMA and F16C together, Avx512 adds AVX-512 F, BW, DQ, VL and VNNI. */
+enum class Isa { Scalar, Avx2, Avx512 };
 
-/** "scalar", "avx2". */
+/** "scalar", "avx2", "avx512". */
 std::string_view name(Isa isa);
 
 bool is_supported(Isa isa);
+/** All that this machine and build have, the plainest first. */
+std::vector<Isa> supported_isas();
 
 /** The one in use; the best supported one until `set_isa`. */
 Isa isa();

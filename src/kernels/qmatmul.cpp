@@ -1,7 +1,6 @@
 #include "kernels/qmatmul.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -17,8 +16,8 @@ constexpr int64_t kPanelColumns = 1024;   // 64 KB panels stay in L2
 constexpr int64_t kMinPanelRowsOfX = 32;  // below, dequantizing costs more than it saves
 
 const QMatmulTable& table() {
-#if defined(BURIN_KERNELS_AVX2)
-  if (isa() == Isa::Avx2) {
+#if defined(BURIN_KERNELS_X86)
+  if (isa() >= Isa::Avx2) {
     return qmatmul_avx2();
   }
 #endif
@@ -110,27 +109,6 @@ void exact_vectors(const QuantizedMatrix& w, const QMatmulTable& t, const float*
                  [&](int64_t begin, int64_t end, float* scratch) { t.exact_rows(w, input, begin, end, scratch, y); });
 }
 
-FastInput prepare_fast(const QuantizedMatrix& w, const QMatmulTable& t, const float* x, int64_t m) {
-  const int64_t codes_stride = padded(w.columns, kColumnPad);
-  const int64_t scales_stride = padded(w.columns / activation_group(w), kGroupPad) + kGroupPad;
-  const int64_t sums_stride = padded(w.groups(), kGroupPad) + kGroupPad;
-  const int64_t lanes_stride = m > 1 ? codes_stride / 8 : 0;
-  int8_t* codes = kept<6, int8_t>(m * codes_stride);
-  float* scales = kept<7, float>(m * scales_stride);
-  float* sums = kept<8, float>(m * sums_stride);
-  float* lanes = m > 1 ? kept<9, float>(m * lanes_stride) : nullptr;
-  pool().parallel_for(m, std::max<int64_t>(1, 16384 / w.columns), [&](int64_t begin, int64_t end) {
-    std::memset(codes + begin * codes_stride, 0, static_cast<size_t>((end - begin) * codes_stride));
-    std::fill_n(scales + begin * scales_stride, (end - begin) * scales_stride, 0.0F);
-    std::fill_n(sums + begin * sums_stride, (end - begin) * sums_stride, 0.0F);
-    for (int64_t i = begin; i < end; ++i) {
-      t.prepare_fast(w, x + i * w.columns, codes + i * codes_stride, scales + i * scales_stride, sums + i * sums_stride,
-                     lanes != nullptr ? lanes + i * lanes_stride : nullptr);
-    }
-  });
-  return {codes, codes_stride, scales, scales_stride, sums, sums_stride, lanes, lanes_stride, m};
-}
-
 }  // namespace
 
 void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m, float* y) {
@@ -140,22 +118,6 @@ void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m,
   } else if (m > 0) {
     exact_vectors(w, t, x, m, y);
   }
-}
-
-void quantized_matmul_fast(const QuantizedMatrix& w, const float* x, int64_t m, float* y) {
-  if (w.bits != 4 && w.bits != 8) {
-    return quantized_matmul_exact(w, x, m, y);
-  }
-  if (m <= 0) {
-    return;
-  }
-  const QMatmulTable& t = table();
-  const FastInput input = prepare_fast(w, t, x, m);
-  for_row_blocks(w, m, [&](int64_t begin, int64_t end, float* scratch) {
-    for (int64_t r = begin; r < end; r += kRowChunk) {
-      t.fast_rows(w, input, r, std::min(r + kRowChunk, end), scratch, y);
-    }
-  });
 }
 
 void dequantize_rows(const QuantizedMatrix& w, const int32_t* ids, int64_t count, float* out) {

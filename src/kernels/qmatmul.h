@@ -1,5 +1,5 @@
 // y = x W^T for affine-quantized W: rows of codes as little-endian bit streams, one scale and bias for each group of a
-// row. Exact keeps float32 products; fast multiplies int8 activations (one scale for each 32 or 64) with the codes.
+// row, as MLX stores them. Every product in float32: what packed.h is measured against.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,6 @@ struct QuantizedMatrix {
 
 /** Shapes: x (m, columns) -> y (m, rows). Source of the format: mlx affine quantization. */
 void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m, float* y);
-
-/** As exact, with x rounded to int8 by group for 4 and 8 bits; other widths are computed exactly. NaN and infinity in x
- * give NaN. */
-void quantized_matmul_fast(const QuantizedMatrix& w, const float* x, int64_t m, float* y);
 
 /** out[i] = dequantized row ids[i]; negative ids count from the end, others beyond the table give NaN. Shapes: out
  * (count, columns). */

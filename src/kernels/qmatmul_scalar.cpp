@@ -1,7 +1,4 @@
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstring>
 
 #include "kernels/half.h"
 #include "kernels/qmatmul_table.h"
@@ -41,38 +38,6 @@ void prepare_exact(const QuantizedMatrix& w, const float* x, float* planes, floa
   }
 }
 
-/** Returns the scale; codes lie in [-127, 127]. A NaN wins the integer maximum, so the scale carries it on. */
-float quantize_group(const float* x, int count, int8_t* codes) {
-  uint32_t largest = 0;
-  for (int i = 0; i < count; ++i) {
-    largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffU);
-  }
-  const float amax = std::bit_cast<float>(largest);
-  const bool usable = amax >= 1e-30F && std::isfinite(amax);
-  const float inverse = usable ? 127.0F / amax : 0.0F;
-  for (int i = 0; i < count; ++i) {
-    codes[i] = usable ? static_cast<int8_t>(std::lrint(x[i] * inverse)) : int8_t{0};
-  }
-  if (usable) {
-    return amax / 127.0F;
-  }
-  return amax < 1e-30F ? 0.0F : std::bit_cast<float>(0x7fc00000U);
-}
-
-void prepare_fast(const QuantizedMatrix& w, const float* x, int8_t* codes, float* scales, float* sums,
-                  float* /*lanes*/) {
-  const int group = activation_group(w);
-  const int parts = w.group_size / group;
-  for (int64_t g = 0; g < w.columns / group; ++g) {
-    scales[g] = quantize_group(x + g * group, group, codes + g * group);
-    int sum = 0;
-    for (int i = 0; i < group; ++i) {
-      sum += codes[g * group + i];
-    }
-    sums[g / parts] = (g % parts == 0 ? 0.0F : sums[g / parts]) + scales[g] * static_cast<float>(sum);
-  }
-}
-
 void exact_rows(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, int64_t end, float* /*scratch*/,
                 float* y) {
   for (int64_t r = begin; r < end; ++r) {
@@ -92,32 +57,6 @@ void exact_rows(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, in
   }
 }
 
-float fast_dot(const QuantizedMatrix& w, const FastInput& x, int64_t r, int64_t m) {
-  const int group = activation_group(w);
-  const int8_t* codes = x.codes + m * x.codes_stride;
-  float total = 0;
-  for (int64_t a = 0; a < w.columns / group; ++a) {
-    int dot = 0;
-    for (int64_t i = a * group; i < (a + 1) * group; ++i) {
-      dot += static_cast<int>(code_at(w.row(r), i, w.bits)) * codes[i];
-    }
-    const float scale = scale_at(w.scales, w.scale_type, r * w.groups() + a * group / w.group_size);
-    total += scale * x.scales[m * x.scales_stride + a] * static_cast<float>(dot);
-  }
-  for (int64_t g = 0; g < w.groups(); ++g) {
-    total += scale_at(w.biases, w.scale_type, r * w.groups() + g) * x.sums[m * x.sums_stride + g];
-  }
-  return total;
-}
-
-void fast_rows(const QuantizedMatrix& w, const FastInput& x, int64_t begin, int64_t end, float* /*scratch*/, float* y) {
-  for (int64_t r = begin; r < end; ++r) {
-    for (int64_t m = 0; m < x.m; ++m) {
-      y[m * w.rows + r] = fast_dot(w, x, r, m);
-    }
-  }
-}
-
 void dequantize_row(const QuantizedMatrix& w, int64_t row, float* out) {
   for (int64_t i = 0; i < w.columns; ++i) {
     const int64_t at = row * w.groups() + i / w.group_size;
@@ -129,7 +68,7 @@ void dequantize_row(const QuantizedMatrix& w, int64_t row, float* out) {
 }  // namespace
 
 const QMatmulTable& qmatmul_scalar() {
-  static constexpr QMatmulTable kTable{prepare_exact, prepare_fast, exact_rows, fast_rows, dequantize_row, nullptr};
+  static constexpr QMatmulTable kTable{prepare_exact, exact_rows, dequantize_row, nullptr};
   return kTable;
 }
 

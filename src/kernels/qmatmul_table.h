@@ -14,29 +14,12 @@ struct ExactInput {
   int64_t m;
 };
 
-/** Activations as int8. `scales` has one entry for each activation group, `sums` scale * sum of codes by weight group.
- */
-struct FastInput {
-  const int8_t* codes;
-  int64_t codes_stride;
-  const float* scales;
-  int64_t scales_stride;
-  const float* sums;
-  int64_t sums_stride;
-  const float* lanes;  // scales spread over the lanes of an accumulator; only for m > 1
-  int64_t lanes_stride;
-  int64_t m;
-};
-
 struct QMatmulTable {
   /** x (columns) -> planes (padded columns) in this set's order, sums (groups). */
   void (*prepare_exact)(const QuantizedMatrix& w, const float* x, float* planes, float* sums);
-  void (*prepare_fast)(const QuantizedMatrix& w, const float* x, int8_t* codes, float* scales, float* sums,
-                       float* lanes);
   /** Rows [begin, end) of y for every row of x. Scratch holds scratch_floats(w, end - begin). */
   void (*exact_rows)(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, int64_t end, float* scratch,
                      float* y);
-  void (*fast_rows)(const QuantizedMatrix& w, const FastInput& x, int64_t begin, int64_t end, float* scratch, float* y);
   void (*dequantize_row)(const QuantizedMatrix& w, int64_t row, float* out);
   /** y[i * ldy + c] for c < 16: x (m, k) against a panel (k, 16); adds to y where `accumulate`. Null: not provided. */
   void (*panel)(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
@@ -51,11 +34,6 @@ constexpr int64_t kGroupPad = 8;     // and their sums and scales to this many m
 
 inline int64_t padded(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
-}
-
-/** One activation scale for 32 columns, or for 64 where the weight's groups are at least that long. */
-inline int activation_group(const QuantizedMatrix& w) {
-  return w.group_size == 32 ? 32 : 64;
 }
 
 /** Scales and biases of `rows` rows, widened. */

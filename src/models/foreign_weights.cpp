@@ -118,6 +118,51 @@ mx::array ForeignWeights::take(const std::string& name, bool widen) {
                         [fill = derived.fill, widens](std::byte* out) { fill(out, widens); });
 }
 
+ops::PackedWeightPtr ForeignWeights::pack(const std::string& path, int group_size, int bits) {
+  const std::array<std::string, 3> names{path + ".weight", path + ".scales", path + ".biases"};
+  if (std::ranges::none_of(names, [&](const std::string& name) { return derived_.contains(name); })) {
+    return files_.pack(path, group_size, bits);
+  }
+  const nn::StoredTensor& scales = *find(names[1]);
+  const auto type = scale_type(scales.dtype);
+  if (!type || find(names[2])->dtype != scales.dtype) {
+    return nullptr;
+  }
+  std::vector<std::string> sources;
+  std::array<std::function<std::vector<std::byte>()>, 3> parts;
+  for (size_t i = 0; i < names.size(); ++i) {
+    parts[i] = reader(names[i], sources);
+  }
+  const ops::QuantizedMatrix shape{.scale_type = *type,
+                                   .rows = scales.shape[0],
+                                   .columns = int64_t{scales.shape[1]} * group_size,
+                                   .group_size = group_size,
+                                   .bits = bits};
+  return files_.pack_computed(
+      shape, sources, [parts = std::move(parts)] { return WeightFiles::Filled{parts[0](), parts[1](), parts[2]()}; });
+}
+
+/** The tensor's bytes, read or computed when it is called; adds what they come from to `sources`. */
+std::function<std::vector<std::byte>()> ForeignWeights::reader(const std::string& name,
+                                                               std::vector<std::string>& sources) const {
+  const auto it = derived_.find(name);
+  if (it == derived_.end()) {
+    sources.push_back(name);
+    return [files = &files_, name] { return files->read(name); };
+  }
+  const Derived& derived = it->second;
+  sources.insert(sources.end(), derived.sources.begin(), derived.sources.end());
+  size_t size = derived.stored.dtype.size();
+  for (const int dim : derived.stored.shape) {
+    size *= static_cast<size_t>(dim);
+  }
+  return [fill = derived.fill, size] {
+    std::vector<std::byte> bytes(size);
+    fill(bytes.data(), false);
+    return bytes;
+  };
+}
+
 const nn::StoredTensor& ForeignWeights::matrix(const std::string& name) const {
   const nn::StoredTensor* stored = files_.find(name);
   if (stored == nullptr || stored->shape.size() != 2) {

@@ -24,6 +24,7 @@ class ForeignWeights : public nn::TensorSource {
 
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
+  ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) override;
 
  private:
   struct Derived {
@@ -37,6 +38,7 @@ class ForeignWeights : public nn::TensorSource {
     void (ForeignWeights::*add)(const std::string& path);
   };
 
+  std::function<std::vector<std::byte>()> reader(const std::string& name, std::vector<std::string>& sources) const;
   static const Rule* find_rule(ForeignLayout layout);
   void add_packed_columns(const std::string& path);
   void add_packed_integers(const std::string& path);

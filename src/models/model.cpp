@@ -8,6 +8,7 @@
 #include "models/foreign_weights.h"
 #include "models/weights.h"
 #include "nn/decoder.h"
+#include "nn/step_cache.h"
 #include "ops/runtime.h"
 
 namespace burin::models {
@@ -30,7 +31,29 @@ class DecoderModel : public Model {
     return mx::squeeze(decoder_.head(last), 1);
   }
   nn::CacheList make_cache(const nn::CacheOptions& options) const override {
-    return nn::make_caches(options, cache_shapes_);
+    nn::CacheList caches = nn::make_caches(options, cache_shapes_);
+    if (!decoder_.has_plan() || options.max_kv_size > 0 || options.quantization) {
+      return caches;
+    }
+    for (size_t i = 0; i < caches.size(); ++i) {
+      caches[i] = std::make_unique<nn::StepCache>(cache_shapes_[i]);
+    }
+    return caches;
+  }
+  nn::CacheList adopt(nn::CacheList caches) const override {
+    const auto whole = [](const auto& cache) { return dynamic_cast<const nn::KVCache*>(cache.get()) != nullptr; };
+    if (!decoder_.has_plan() || !std::ranges::all_of(caches, whole)) {
+      return caches;
+    }
+    for (size_t i = 0; i < caches.size(); ++i) {
+      const nn::CacheState state = caches[i]->state();
+      const int offset = caches[i]->offset();
+      caches[i] = offset == 0 ? std::make_unique<nn::StepCache>(cache_shapes_[i])
+                              : std::make_unique<nn::StepCache>(
+                                    cache_shapes_[i],
+                                    ops::store_rows(state.arrays.at("0"), state.arrays.at("1"), offset), offset);
+    }
+    return caches;
   }
   const std::vector<nn::CacheShape>& cache_shapes() const override { return cache_shapes_; }
   const ModelFacts& facts() const override { return facts_; }
@@ -130,6 +153,9 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   nn::Decoder decoder(parameters, spec);
   files.require_all_taken();
   files.read_all(ops::threads(), options.on_progress);
+  if (options.precision == ops::Precision::Fast) {
+    decoder.plan();
+  }
 
   std::vector<nn::CacheShape> shapes = cache_shapes(spec);
   ModelFacts facts{.model_type = config.string("model_type"),

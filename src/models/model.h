@@ -9,7 +9,7 @@
 #include <string>
 
 #include "nn/quantized_cache.h"
-#include "ops/quantized.h"
+#include "ops/packed.h"
 
 namespace burin::models {
 
@@ -32,6 +32,8 @@ class Model {
   virtual mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const = 0;
   /** Throws: InvalidArgument for options that this model cannot have. */
   virtual nn::CacheList make_cache(const nn::CacheOptions& options = {}) const = 0;
+  /** Restored caches in the form that this model runs fastest with. Shapes: batch 1. */
+  virtual nn::CacheList adopt(nn::CacheList caches) const { return caches; }
   /** What each layer keeps, in order. */
   virtual const std::vector<nn::CacheShape>& cache_shapes() const = 0;
   virtual const ModelFacts& facts() const = 0;

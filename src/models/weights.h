@@ -1,6 +1,7 @@
 // The tensors of a model folder: headers checked first, bytes read in parallel straight into MLX's buffers.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -16,6 +17,9 @@
 
 namespace burin::models {
 
+/** How a kernel reads scales of this type; none: it cannot. */
+std::optional<ops::ScaleType> scale_type(mx::Dtype dtype);
+
 /** The `model*.safetensors` of a folder, sorted. Throws: NotFound without any. */
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& model_dir);
 
@@ -30,6 +34,11 @@ class WeightFiles : public nn::TensorSource {
 
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
+  ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) override;
+  /** As `pack`, for a matrix that is computed while read_all runs: `fill` gives codes, scales and biases. */
+  using Filled = std::array<std::vector<std::byte>, 3>;
+  ops::PackedWeightPtr pack_computed(const ops::QuantizedMatrix& shape, const std::vector<std::string>& sources,
+                                     std::function<Filled()> fill);
 
   std::vector<std::string> names() const;
   /** The tensor's bytes as they are in the file. Threads: any. Throws: Corrupt when the file ends early. */
@@ -67,6 +76,9 @@ class WeightFiles : public nn::TensorSource {
     bool is_bfloat16;
   };
 
+  struct PackJob;
+  static void pack_panels(const PackJob& job, int64_t begin, int64_t end);
+  std::shared_ptr<ops::PackedWeight> allocate_packed(const ops::QuantizedMatrix& shape);
   void add_file(const std::filesystem::path& path);
   mx::allocator::Data allocate(uint64_t size, const std::string& name);
   static void run(const ReadJob& job);

@@ -77,4 +77,24 @@ mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache
   return o_proj_(mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {x.shape(0), x.shape(1), -1}));
 }
 
+bool Attention::plan(ops::DecoderPlan& plan, ops::StepLayer& to) const {
+  const bool plain = spec_.window == 0 && spec_.sparsity.block_size == 0 && spec_.softcap == 0.0 &&
+                     spec_.temperature_beta == 0.0 && spec_.head_dim % 16 == 0 &&
+                     spec_.layout != QkvLayout::Groups && !(spec_.norm_after_rope && spec_.qk_norm != QkNorm::None);
+  if (!plain) {
+    return false;
+  }
+  to.heads = spec_.heads;
+  to.kv_heads = spec_.kv_heads;
+  to.head_dim = spec_.head_dim;
+  to.scale = static_cast<float>(spec_.scale);
+  bool fits = q_norm_.plan(plan, to.q_norm) && k_norm_.plan(plan, to.k_norm) && rope_.plan(plan, to.rope);
+  for (const Linear& projection : projections_) {
+    to.qkv.emplace_back();
+    fits = fits && projection.plan(plan, to.qkv.back()) &&
+           to.qkv.back().weight.group_size == to.qkv.front().weight.group_size;
+  }
+  return fits && o_proj_.plan(plan, to.o);
+}
+
 }  // namespace burin::nn

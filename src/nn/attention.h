@@ -16,6 +16,8 @@ class Attention {
             const LayerNames& names);
   /** Shapes: x (B, L, D) -> (B, L, D); appends L tokens to `cache`. */
   mx::array operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const;
+  /** Its part of a layer; false where a plan cannot hold it. */
+  bool plan(ops::DecoderPlan& plan, ops::StepLayer& to) const;
 
  private:
   struct Projected {

@@ -42,6 +42,12 @@ CacheState state_of(std::string_view class_name, const std::optional<mx::array>&
 
 }  // namespace
 
+void Cache::collect_pending(std::vector<mx::array>& arrays) const {
+  for (const auto& [path, array] : state().arrays) {
+    arrays.push_back(array);
+  }
+}
+
 uint64_t Cache::nbytes() const {
   uint64_t bytes = 0;
   for (const auto& [path, array] : state().arrays) {

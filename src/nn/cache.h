@@ -49,9 +49,10 @@ class Cache {
   virtual bool is_trimmable(int more = 0) const = 0;
   /** Forgets the newest `count` tokens; returns how many. */
   virtual int trim(int count) = 0;
-  /** Its arrays are to be evaluated after a prefill chunk, so that the graph does not grow. */
   virtual CacheState state() const = 0;
-  uint64_t nbytes() const;
+  /** Adds what is to be evaluated after a prefill chunk, so that the graph does not grow. */
+  virtual void collect_pending(std::vector<mx::array>& arrays) const;
+  virtual uint64_t nbytes() const;
 };
 
 using CacheList = std::vector<std::unique_ptr<Cache>>;

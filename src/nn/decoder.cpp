@@ -1,11 +1,13 @@
 #include "nn/decoder.h"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "nn/step_cache.h"
 
 namespace burin::nn {
 namespace {
@@ -67,13 +69,25 @@ mx::array Block::operator()(const mx::array& x, const ops::Mask& mask, Cache& ca
   return added(h, normed(after_ffn_, ffn_(normed(before_ffn_, h))));
 }
 
+bool Block::plan(ops::DecoderPlan& plan) const {
+  ops::StepLayer layer;
+  layer.residual_scale = static_cast<float>(residual_scale_);
+  const auto add = [&](const std::optional<Norm>& norm, ops::StepNorm& to) { return !norm || norm->plan(plan, to); };
+  const bool fits = !parallel_ && before_attention_ && before_ffn_ && add(before_attention_, layer.before_attention) &&
+                    add(after_attention_, layer.after_attention) && add(before_ffn_, layer.before_ffn) &&
+                    add(after_ffn_, layer.after_ffn) && attention_.plan(plan, layer) && ffn_.plan(plan, layer);
+  plan.plan.layers.push_back(std::move(layer));
+  return fits;
+}
+
 Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
     : embed_tokens_(parameters, spec.names.embed_tokens, spec.vocab_size, spec.hidden_size),
       norm_(parameters, spec.names.norm, spec.hidden_size, spec.final_norm),
       context_size_(spec.context_size),
       embedding_scale_(spec.embedding_scale),
       logit_scale_(spec.logit_scale),
-      logit_softcap_(spec.logit_softcap) {
+      logit_softcap_(spec.logit_softcap),
+      hidden_size_(spec.hidden_size) {
   if (!spec.names.positions.empty()) {
     positions_.emplace(parameters, spec.names.positions, spec.context_size, spec.hidden_size);
   }
@@ -89,7 +103,8 @@ Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
     silent_ = among(spec.silent_ids, spec.vocab_size);
   }
   if (!spec.tied_head) {
-    lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias);
+    lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias,
+                     ops::kTwoTerms);
   }
 }
 
@@ -106,19 +121,47 @@ mx::array Decoder::embed(const mx::array& ids, int offset) const {
   return normed(embedding_norm_, h);
 }
 
-mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
-  mx::array h = embed(ids, cache[0]->offset());
+void Decoder::plan() {
+  const auto made = std::make_shared<ops::DecoderPlan>();
+  made->plan.hidden = hidden_size_;
+  if (std::ranges::all_of(layers_, [&](const Block& layer) { return layer.plan(*made); })) {
+    plan_ = made;
+  }
+}
+
+mx::array Decoder::run_plan(const mx::array& h, CacheList& cache) const {
+  std::vector<ops::LayerStores> stores;
+  std::vector<StepCache*> steps;
+  for (const auto& layer : cache) {
+    steps.push_back(dynamic_cast<StepCache*>(layer.get()));
+    stores.push_back(steps.back()->stores(h.shape(0)));
+  }
+  const int position = cache.front()->offset();
+  mx::array result = ops::decoder_step(h, plan_, std::move(stores), position, steps.front()->newest());
+  for (StepCache* step : steps) {
+    step->append(h.shape(1), result);
+  }
+  return result;
+}
+
+mx::array Decoder::run_layers(mx::array h, CacheList& cache) const {
   // Layers that see alike hold equally many tokens, so one mask serves them all.
   std::map<Sight, ops::Mask> masks;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Sight& sight = layers_[i].sight();
     auto it = masks.find(sight);
     if (it == masks.end()) {
-      it = masks.emplace(sight, make_mask(*cache[i], ids.shape(1), sight)).first;
+      it = masks.emplace(sight, make_mask(*cache[i], h.shape(1), sight)).first;
     }
     h = layers_[i](h, it->second, *cache[i]);
   }
-  return norm_(h);
+  return h;
+}
+
+mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
+  const mx::array h = embed(ids, cache[0]->offset());
+  const bool as_step = plan_ && dynamic_cast<StepCache*>(cache.front().get()) != nullptr;
+  return norm_(as_step ? run_plan(h, cache) : run_layers(h, cache));
 }
 
 mx::array Decoder::head(const mx::array& hidden) const {

@@ -17,6 +17,8 @@ class Block {
         const LayerNames& names);
   mx::array operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const;
   const Sight& sight() const { return sight_; }
+  /** Adds the layer; false where a plan cannot hold it. */
+  bool plan(ops::DecoderPlan& plan) const;
 
  private:
   mx::array added(const mx::array& x, const mx::array& branch) const;
@@ -33,6 +35,10 @@ class Decoder {
  public:
   Decoder(Parameters& parameters, const DecoderSpec& spec);
 
+  /** Once the weights are there: layers that fit run as one step from now on. */
+  void plan();
+  bool has_plan() const { return plan_ != nullptr; }
+
   /**
    * Shapes: ids (B, L) -> hidden states after the final norm (B, L, D).
    * Throws: InvalidArgument when learned positions run out.
@@ -42,6 +48,8 @@ class Decoder {
   mx::array head(const mx::array& hidden) const;
 
  private:
+  mx::array run_layers(mx::array h, CacheList& cache) const;
+  mx::array run_plan(const mx::array& h, CacheList& cache) const;
   mx::array embed(const mx::array& ids, int offset) const;
 
   Embedding embed_tokens_;
@@ -55,6 +63,8 @@ class Decoder {
   double logit_scale_;
   double logit_softcap_;
   std::optional<mx::array> silent_;  // (V), bool
+  std::shared_ptr<const ops::DecoderPlan> plan_;
+  int hidden_size_;
 };
 
 }  // namespace burin::nn

@@ -6,36 +6,57 @@ namespace burin::nn {
 namespace {
 
 mx::array multiply(const mx::array& x, const WeightMatrix& w, const std::optional<mx::array>& bias,
-                   ops::Precision precision) {
+                   const ops::Rounding& rounding) {
   if (w.dense) {
     return ops::linear(x, *w.dense, bias);
   }
-  const mx::array y = ops::quantized_matmul(x, *w.quantized, precision);
+  const mx::array y =
+      w.packed ? ops::packed_matmul(x, w.packed, rounding) : ops::quantized_matmul(x, *w.quantized);
   return bias ? mx::add(y, *bias) : y;
+}
+
+/** The numbers of `a`, which the plan keeps. */
+const float* kept(ops::DecoderPlan& plan, const mx::array& a) {
+  plan.arrays.push_back(mx::contiguous(a));
+  plan.arrays.back().eval();
+  return plan.arrays.back().data<float>();
 }
 
 }  // namespace
 
-Linear::Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias)
-    : weight_(parameters.matrix(path, output_dims, input_dims)), precision_(parameters.precision()) {
+Linear::Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias,
+               const ops::Rounding& rounding)
+    : weight_(parameters.matrix(path, output_dims, input_dims)), rounding_(rounding) {
   if (bias) {
     bias_ = parameters.tensor(path + ".bias", {output_dims});
   }
 }
 
 mx::array Linear::operator()(const mx::array& x) const {
-  return multiply(x, weight_, bias_, precision_);
+  return multiply(x, weight_, bias_, rounding_);
+}
+
+bool Linear::plan(ops::DecoderPlan& plan, ops::StepLinear& to) const {
+  if (!weight_.packed) {
+    return false;
+  }
+  plan.weights.push_back(weight_.packed);
+  to = {.weight = weight_.packed->matrix(), .bias = bias_ ? kept(plan, *bias_) : nullptr};
+  return true;
 }
 
 Embedding::Embedding(Parameters& parameters, const std::string& path, int vocab_size, int dims)
-    : table_(parameters.matrix(path, vocab_size, dims)), precision_(parameters.precision()) {}
+    : table_(parameters.matrix(path, vocab_size, dims)) {}
 
 mx::array Embedding::operator()(const mx::array& ids) const {
-  return table_.dense ? mx::take(*table_.dense, ids, 0) : ops::quantized_embedding(ids, *table_.quantized);
+  if (table_.dense) {
+    return mx::take(*table_.dense, ids, 0);
+  }
+  return table_.packed ? ops::packed_embedding(ids, table_.packed) : ops::quantized_embedding(ids, *table_.quantized);
 }
 
 mx::array Embedding::as_linear(const mx::array& x) const {
-  return multiply(x, table_, std::nullopt, precision_);
+  return multiply(x, table_, std::nullopt, ops::kTwoTerms);
 }
 
 Norm::Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec) : spec_(spec) {
@@ -53,6 +74,14 @@ Norm::Norm(Parameters& parameters, const std::string& path, int dims, const Norm
 mx::array Norm::operator()(const mx::array& x) const {
   const auto eps = static_cast<float>(spec_.eps);
   return spec_.kind == NormKind::Rms ? ops::rms_norm(x, weight_, eps) : mx::fast::layer_norm(x, weight_, bias_, eps);
+}
+
+bool Norm::plan(ops::DecoderPlan& plan, ops::StepNorm& to) const {
+  if (spec_.kind != NormKind::Rms || !weight_ || bias_) {
+    return false;
+  }
+  to = {.weight = kept(plan, *weight_), .eps = static_cast<float>(spec_.eps)};
+  return true;
 }
 
 }  // namespace burin::nn

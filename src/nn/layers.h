@@ -6,19 +6,24 @@
 
 #include "nn/parameters.h"
 #include "nn/spec.h"
+#include "ops/decoder_step.h"
 
 namespace burin::nn {
 
 /** x (.., K) -> x @ W^T + b (.., N). */
 class Linear {
  public:
-  Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias);
+  /** `rounding` is about packed weights. */
+  Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias,
+         const ops::Rounding& rounding = {});
   mx::array operator()(const mx::array& x) const;
+  /** False where a plan cannot hold it. */
+  bool plan(ops::DecoderPlan& plan, ops::StepLinear& to) const;
 
  private:
   WeightMatrix weight_;
   std::optional<mx::array> bias_;
-  ops::Precision precision_;
+  ops::Rounding rounding_;
 };
 
 /** The token table, and the output map where the head is tied to it. */
@@ -32,7 +37,6 @@ class Embedding {
 
  private:
   WeightMatrix table_;
-  ops::Precision precision_;
 };
 
 /** RMS norm x * rsqrt(mean(x^2) + eps) or layer norm (x - mean) * rsqrt(var + eps), times w or 1 + w, plus b. */
@@ -40,6 +44,8 @@ class Norm {
  public:
   Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec);
   mx::array operator()(const mx::array& x) const;
+  /** False where a plan cannot hold it. */
+  bool plan(ops::DecoderPlan& plan, ops::StepNorm& to) const;
 
  private:
   NormSpec spec_;

@@ -74,7 +74,13 @@ WeightMatrix Parameters::matrix(const std::string& name, int rows, int cols) {
   if (const auto entry = map_.entry(path, cols, weight, source_.find(path + ".scales"))) {
     return quantized_matrix(path, rows, cols, *entry);
   }
-  return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt};
+  return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt, .packed = nullptr};
+}
+
+/** What runs on a GPU, and what must be exact, keeps MLX's layout. */
+bool Parameters::packs(const QuantizationEntry& entry) const {
+  return precision_ == ops::Precision::Fast && mx::default_device() == mx::Device::cpu &&
+         entry.mode == QuantizationMode::Affine && ops::can_pack(entry.bits, entry.group_size);
 }
 
 WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry) {
@@ -95,6 +101,11 @@ WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int
   } else if (source_.find(path + ".scales")->dtype != mx::uint8) {
     throw Error(ErrorCode::Corrupt, "weights", "tensor " + path + ".scales must hold uint8");
   }
+  if (packs(entry)) {
+    if (ops::PackedWeightPtr weight = source_.pack(path, entry.group_size, entry.bits)) {
+      return {.dense = std::nullopt, .quantized = std::nullopt, .packed = std::move(weight)};
+    }
+  }
   ops::QuantizedWeight w{.weight = source_.take(path + ".weight", false),
                          .scales = source_.take(path + ".scales", false),
                          .biases = std::nullopt,
@@ -104,7 +115,7 @@ WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int
   if (affine) {
     w.biases = source_.take(path + ".biases", false);
   }
-  return {.dense = std::nullopt, .quantized = std::move(w)};
+  return {.dense = std::nullopt, .quantized = std::move(w), .packed = nullptr};
 }
 
 }  // namespace burin::nn

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "nn/quantization_entries.h"
+#include "ops/packed.h"
 #include "ops/quantized.h"
 
 namespace burin::nn {
@@ -25,6 +26,11 @@ class TensorSource {
   virtual const StoredTensor* find(const std::string& name) const = 0;
   /** Marks the tensor as used; floats are widened to float32 when `widen`. */
   virtual mx::array take(const std::string& name, bool widen) = 0;
+  /**
+   * Affine weight, scales and biases of the module at `path` in the layout of the CPU's kernels, filled with the arrays;
+   * null where the source cannot.
+   */
+  virtual ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) = 0;
 };
 
 /**
@@ -52,10 +58,11 @@ class QuantizationMap {
   QuantizationEntries entries_;
 };
 
-/** A weight matrix in either form. */
+/** A weight matrix in one of its forms. */
 struct WeightMatrix {
   std::optional<mx::array> dense;  // (N, K)
   std::optional<ops::QuantizedWeight> quantized;
+  ops::PackedWeightPtr packed;
 };
 
 /** Hands out checked parameters. Throws: Corrupt, naming the tensor, when one is missing or misshaped. */
@@ -71,9 +78,9 @@ class Parameters {
   mx::array tensor(const std::string& name, const mx::Shape& shape);
   /** One number, stored with shape () or (1); its shape is (). */
   mx::array scalar(const std::string& name);
-  ops::Precision precision() const { return precision_; }
 
  private:
+  bool packs(const QuantizationEntry& entry) const;
   WeightMatrix quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry);
   void require(const std::string& name, const mx::Shape& shape, bool floating) const;
 

@@ -46,4 +46,8 @@ mx::array HeadNorm::operator()(const mx::array& x) const {
   return kind_ == QkNorm::Whole ? mx::reshape((*norm_)(mx::flatten(x, -2, -1)), x.shape()) : (*norm_)(x);
 }
 
+bool HeadNorm::plan(ops::DecoderPlan& plan, ops::StepNorm& to) const {
+  return kind_ == QkNorm::None || (kind_ == QkNorm::PerHead && norm_->plan(plan, to));
+}
+
 }  // namespace burin::nn

@@ -124,4 +124,30 @@ mx::array Rope::operator()(const mx::array& x, int offset) const {
   return ops::rope(scaled, spec_.dims, spec_.traditional, theta, static_cast<float>(position_scale_), offset, periods_);
 }
 
+bool Rope::plan(ops::DecoderPlan& plan, ops::StepRope& to) const {
+  if (spec_.kind == RopeKind::Dynamic) {
+    return false;
+  }
+  if (spec_.dims == 0) {
+    return true;
+  }
+  const mx::array periods = periods_ ? *periods_ : base_periods(spec_);
+  const mx::array speeds = mx::divide(scalar(position_scale_), mx::astype(periods, mx::float32));
+  mx::array dense = mx::contiguous(speeds);
+  dense.eval();
+  const auto values = std::make_shared<const std::vector<float>>(dense.data<float>(), dense.data<float>() + dense.size());
+  to = {.dims = spec_.dims,
+        .traditional = spec_.traditional,
+        .frequencies = values->data(),
+        .input_scale = static_cast<float>(input_scale_)};
+  const auto same = [&](const auto& other) { return *other == *values; };
+  const auto found = std::ranges::find_if(plan.frequencies, same);
+  if (found != plan.frequencies.end()) {
+    to.frequencies = (*found)->data();  // layers that rotate alike are known by it
+  } else {
+    plan.frequencies.push_back(values);
+  }
+  return true;
+}
+
 }  // namespace burin::nn

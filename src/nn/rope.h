@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "nn/spec.h"
+#include "ops/decoder_step.h"
 #include "ops/fused.h"
 
 namespace burin::nn {
@@ -14,6 +15,8 @@ class Rope {
   explicit Rope(const RopeSpec& spec);
   /** Shapes: x (B, H, L, Dh) -> the same; `offset` is the position of the first of the L tokens. */
   mx::array operator()(const mx::array& x, int offset) const;
+  /** False where a plan cannot hold it. */
+  bool plan(ops::DecoderPlan& plan, ops::StepRope& to) const;
 
  private:
   RopeSpec spec_;

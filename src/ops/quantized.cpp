@@ -99,7 +99,7 @@ mx::array dequantize_all(const QuantizedWeight& w) {
 
 }  // namespace
 
-mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision) {
+mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w) {
   if (w.mode != QuantizationMode::Affine || !on_cpu()) {
     return stock_matmul(on_cpu() ? as_float32(x) : x, w);
   }
@@ -107,12 +107,11 @@ mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precisi
   require(x.ndim() > 0 && x.shape(-1) == columns_of(w), "quantized_matmul", "the input's width is not the weight's");
   mx::Shape shape = x.shape();
   shape.back() = w.weight.shape(0);
-  const auto prepare = [group_size = w.group_size, bits = w.bits, precision](const std::vector<mx::array>& inputs,
+  const auto prepare = [group_size = w.group_size, bits = w.bits](const std::vector<mx::array>& inputs,
                                                                              mx::array& out) {
     return [x = Elements<float>(inputs[0]), w = MatrixInput(inputs, 1, group_size, bits), y = out.data<float>(),
-            m = static_cast<int64_t>(inputs[0].size()) / inputs[0].shape(-1), precision] {
-      (precision == Precision::Fast ? kernels::quantized_matmul_fast : kernels::quantized_matmul_exact)(w.get(),
-                                                                                                        x.get(), m, y);
+            m = static_cast<int64_t>(inputs[0].size()) / inputs[0].shape(-1)] {
+      kernels::quantized_matmul_exact(w.get(), x.get(), m, y);
     };
   };
   const auto stock = [group_size = w.group_size, bits = w.bits](const std::vector<mx::array>& inputs) {

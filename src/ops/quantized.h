@@ -8,9 +8,6 @@
 
 namespace burin::ops {
 
-/** `Exact` keeps every product in float32; `Fast` quantizes the input of a matmul to int8 by weight group. */
-enum class Precision { Fast, Exact };
-
 /** Codes are packed as little-endian bit streams. */
 struct QuantizedWeight {
   mx::array weight;                 // (N, K * bits / 32) uint32
@@ -21,8 +18,8 @@ struct QuantizedWeight {
   QuantizationMode mode = QuantizationMode::Affine;
 };
 
-/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU x is float32; `precision` is about affine weights. */
-mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, Precision precision);
+/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU every product is in float32. */
+mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w);
 
 /** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32 on the CPU. */
 mx::array quantized_embedding(const mx::array& ids, const QuantizedWeight& w);

@@ -1,10 +1,9 @@
 // Exact products. For 2, 4 and 8 bits a 256-bit load holds eight words and lane i belongs to word i; code t of a word
 // is isolated in place by a mask, and the activation for it is multiplied by 2^(-bits * t) beforehand, which is exact.
-#include "kernels/qmatmul_avx2.h"
-
 #include "kernels/avx2.h"
+#include "kernels/qmatmul_table.h"
 
-namespace burin::kernels::avx2 {
+namespace burin::kernels {
 namespace {
 
 inline __m256 plane(__m256i words, int bits, int t) {
@@ -28,7 +27,7 @@ void four_rows(const QuantizedMatrix& w, const int64_t (&rows)[kRowBlock], const
 #pragma GCC unroll 4
   for (int i = 0; i < kRowBlock; ++i) {
     from[i] = w.row(rows[i]);
-    total[i] = widen_row(w, rows[i], nullptr, sums, 0.0F, scratch + i * stride);
+    total[i] = widen_row(w, rows[i], sums, scratch + i * stride);
   }
   const auto step = [&](int64_t s, auto&& load) {
     __m256i words[kRowBlock];
@@ -84,7 +83,7 @@ class Tile {
       const int64_t row = m + j < x.m ? m + j : x.m - 1;
       planes_[j] = x.planes + row * x.planes_stride;
       for (int i = 0; i < 2; ++i) {
-        total_[i][j] = widen_row(w, rows[i], nullptr, x.sums + row * x.sums_stride, 0.0F, scratch + i * stride_);
+        total_[i][j] = widen_row(w, rows[i], x.sums + row * x.sums_stride, scratch + i * stride_);
       }
     }
   }
@@ -221,7 +220,7 @@ void plain_rows(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, in
   for (int64_t r = begin; r < end; ++r) {
     for (int64_t m = 0; m < x.m; ++m) {
       const float* planes = x.planes + m * x.planes_stride;
-      __m256 total = widen_row(w, r, nullptr, x.sums + m * x.sums_stride, 0.0F, scratch);
+      __m256 total = widen_row(w, r, x.sums + m * x.sums_stride, scratch);
       for (int64_t b = 0; b < w.columns / 32; ++b) {
         const uint8_t* block = w.row(r) + b * 4 * bits;
         __m256 dot = _mm256_setzero_ps();
@@ -322,8 +321,6 @@ void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, floa
   }
 }
 
-}  // namespace
-
 void prepare_exact(const QuantizedMatrix& w, const float* x, float* planes, float* sums) {
   const bool in_order = w.bits == 3 || w.bits == 5 || w.bits == 6;
   const int codes = in_order ? 1 : 32 / w.bits;
@@ -370,4 +367,11 @@ void panel(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k
   }
 }
 
-}  // namespace burin::kernels::avx2
+}  // namespace
+
+const QMatmulTable& qmatmul_avx2() {
+  static constexpr QMatmulTable kTable{prepare_exact, exact_rows, dequantize_row, panel};
+  return kTable;
+}
+
+}  // namespace burin::kernels

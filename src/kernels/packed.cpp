@@ -1,0 +1,223 @@
+#include "kernels/packed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/isa.h"
+#include "kernels/packed_table.h"
+#include "kernels/thread_pool.h"
+
+namespace burin::kernels {
+namespace {
+
+constexpr int64_t kGrainBytes = 16 << 10;  // weights, times rows of x, that are worth handing to another thread
+
+const PackedTable& table() {
+#if defined(BURIN_KERNELS_X86)
+  if (isa() == Isa::Avx512) {
+    return packed_avx512();
+  }
+  if (isa() == Isa::Avx2) {
+    return packed_avx2();
+  }
+#endif
+  return packed_scalar();
+}
+
+int64_t factor_bytes(ScaleType type) {
+  return type == ScaleType::F32 ? 4 : 2;
+}
+
+/** Four nibbles as four bytes. */
+uint32_t spread(const uint8_t* from) {
+  uint32_t v = static_cast<uint32_t>(from[0]) | static_cast<uint32_t>(from[1]) << 8;
+  v = (v | v << 8) & 0x00ff00ffU;
+  return (v | v << 4) & 0x0f0f0f0fU;
+}
+
+/** Codes of group `g` of a row, the panel's `r`-th, four columns at a time. */
+void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t g, int64_t r, std::byte* codes) {
+  const uint8_t* source = from.row(row) + g * from.group_size * from.bits / 8;
+  const auto put = [&](int64_t at, uint32_t four) { std::memcpy(codes + at * 64 + r * 4, &four, sizeof four); };
+  if (from.bits == 8) {
+    for (int64_t j = 0; j < from.group_size / 4; ++j) {
+      uint32_t four;
+      std::memcpy(&four, source + 4 * j, sizeof four);
+      put(j, four);
+    }
+    return;
+  }
+  const int64_t half = from.group_size == 32 ? 8 : 16;  // bytes of half a block
+  for (int64_t block = 0; block < from.group_size / (4 * half); ++block) {
+    for (int64_t j = 0; j < half / 2; ++j) {
+      const uint8_t* low = source + block * 2 * half + 2 * j;
+      put(block * half / 2 + j, spread(low) | spread(low + half) << 4);
+    }
+  }
+}
+
+/** Largest magnitudes of the parts of a row; returns the mean of the row's squares. */
+float measure_row(const PackedTable& t, const float* x, std::vector<float>& largest) {
+  float squares = 0.0F;
+  for (size_t p = 0; p < largest.size(); ++p) {
+    const PartFacts facts = t.measure_part(x + static_cast<int64_t>(p) * kPart);
+    largest[p] = facts.largest;
+    squares += facts.squares;
+  }
+  return squares / static_cast<float>(largest.size() * kPart);
+}
+
+void unpack_row(const PackedMatrix& w, int64_t row, float* out) {
+  const std::byte* const panel = w.data + row / kPanelHeight * w.panel_bytes();
+  const int64_t r = row % kPanelHeight;
+  for (int64_t g = 0; g < w.groups(); ++g) {
+    const std::byte* const record = panel + g * w.record_bytes();
+    const float scale = packed_factor(record, w.scale_type, r);
+    const float bias = packed_factor(record + w.header_bytes() / 2, w.scale_type, r);
+    for (int64_t k = 0; k < w.group_size; ++k) {
+      out[g * w.group_size + k] = scale * static_cast<float>(packed_code(w, record + w.header_bytes(), k, r)) + bias;
+    }
+  }
+}
+
+int64_t panel_rows(const PackedMatrix& w, int64_t panel) {
+  return std::min(kPanelHeight, w.rows - panel * kPanelHeight);
+}
+
+}  // namespace
+
+bool can_pack(int bits, int group_size) {
+  return (bits == 4 || bits == 8) && (group_size == 32 || group_size == 64 || group_size == 128);
+}
+
+void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to) {
+  const PackedMatrix w{nullptr, from.scale_type, from.rows, from.columns, from.group_size, from.bits};
+  const int64_t size = factor_bytes(from.scale_type);
+  const auto* scales = static_cast<const std::byte*>(from.scales);
+  const auto* biases = static_cast<const std::byte*>(from.biases);
+  std::memset(to, 0, static_cast<size_t>((end - begin) * w.panel_bytes()));
+  for (int64_t panel = begin; panel < end; ++panel) {
+    for (int64_t r = 0; r < panel_rows(w, panel); ++r) {
+      const int64_t row = panel * kPanelHeight + r;
+      for (int64_t g = 0; g < w.groups(); ++g) {
+        std::byte* const record = to + (panel - begin) * w.panel_bytes() + g * w.record_bytes();
+        const int64_t at = (row * w.groups() + g) * size;
+        std::memcpy(record + r * size, scales + at, static_cast<size_t>(size));
+        std::memcpy(record + w.header_bytes() / 2 + r * size, biases + at, static_cast<size_t>(size));
+        pack_codes(from, row, g, r, record + w.header_bytes());
+      }
+    }
+  }
+}
+
+void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
+  rows_ = rows;
+  columns_ = columns;
+  group_size_ = group_size;
+  parts_ = columns / kPart;
+  groups_ = columns / group_size;
+  words_ = (parts_ + 63) / 64;
+  const auto grow = [](auto& buffer, int64_t size) {
+    if (buffer.size() < static_cast<size_t>(size)) {
+      buffer.resize(static_cast<size_t>(size));
+    }
+  };
+  grow(first_, rows * columns);
+  grow(second_, rows * columns);
+  grow(scales_, rows * parts_);
+  grow(sums_, rows * groups_);
+  grow(flags_, (rows + kTileRows - 1) / kTileRows * words_);
+}
+
+RoundedRows::Tile RoundedRows::tile_at(int64_t first) {
+  return {.first = first_.data() + first * columns_,
+          .second = second_.data() + first * columns_,
+          .scales = scales_.data() + first * parts_,
+          .sums = sums_.data() + first * groups_,
+          .flags = flags_.data() + first / kTileRows * words_,
+          .rows = std::min(kTileRows, rows_ - first)};
+}
+
+TileView RoundedRows::tile(int64_t first) const {
+  const Tile tile = const_cast<RoundedRows*>(this)->tile_at(first);
+  return {tile.first, tile.second, tile.scales, tile.sums, tile.flags, tile.rows};
+}
+
+void RoundedRows::round_tile(const float* x, int64_t first, const Rounding& rounding) {
+  const Tile to = tile_at(first);
+  std::fill_n(to.flags, words_, 0);
+  for (int64_t c = 0; c < to.rows; ++c) {
+    round_row(x + (first + c) * columns_, to, c, rounding);
+  }
+}
+
+void RoundedRows::round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding) {
+  const PackedTable& t = table();
+  thread_local std::vector<float> largest;
+  largest.resize(static_cast<size_t>(parts_));
+  const float limit = rounding.second_from * rounding.second_from * measure_row(t, x, largest);
+  for (int64_t p = 0; p < parts_; ++p) {
+    const float top = largest[static_cast<size_t>(p)];
+    const bool usable = top >= 1e-30F && std::isfinite(top);
+    const bool two = usable && top * top > limit;
+    alignas(64) int8_t codes[kPart] = {};
+    alignas(64) int8_t rest[kPart] = {};
+    const float sum = usable ? t.round_part(x + p * kPart, 127.0F / top, codes, two ? rest : nullptr) : 0.0F;
+    const float scale = usable ? top / 127.0F : (top < 1e-30F ? 0.0F : std::numeric_limits<float>::quiet_NaN());
+    const int64_t g = p * kPart / group_size_;
+    float& group_sum = to.sums[g * to.rows + c];
+    group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + scale * sum;
+    to.scales[p * to.rows + c] = scale;
+    to.flags[p / 64] |= uint64_t{two} << (p % 64);
+    for (int64_t i = 0; i < kPart / 4; ++i) {
+      const int64_t at = ((p * (kPart / 4) + i) * to.rows + c) * 4;
+      std::memcpy(to.first + at, codes + 4 * i, 4);
+      std::memcpy(to.second + at, rest + 4 * i, 4);
+    }
+  }
+}
+
+void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, float* y, int64_t ldy,
+                   bool add) {
+  const PackedTable& t = table();
+  for (int64_t panel = begin; panel < end; ++panel) {
+    const std::byte* const data = w.data + panel * w.panel_bytes();
+    for (int64_t m = 0; m < x.rows(); m += kTileRows) {
+      t.tile(w, data, x.tile(m), y + m * ldy + (panel - begin) * kPanelHeight, ldy, panel_rows(w, panel), add);
+    }
+  }
+}
+
+void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Rounding& rounding, float* y) {
+  if (m <= 0) {
+    return;
+  }
+  thread_local RoundedRows rounded;
+  RoundedRows& rows = rounded;  // the lambdas run on other threads, whose own it must not be
+  rows.resize(m, w.columns, w.group_size);
+  pool().parallel_for((m + kTileRows - 1) / kTileRows, std::max<int64_t>(1, 4096 / w.columns),
+                      [&](int64_t begin, int64_t end) {
+                        for (int64_t tile = begin; tile < end; ++tile) {
+                          rows.round_tile(x, tile * kTileRows, rounding);
+                        }
+                      });
+  pool().parallel_for(w.panels(), std::max<int64_t>(1, kGrainBytes / (w.panel_bytes() * m)),
+                      [&](int64_t begin, int64_t end) {
+                        packed_panels(w, rows, begin, end, y + begin * kPanelHeight, w.rows, false);
+                      });
+}
+
+void dequantize_packed_rows(const PackedMatrix& w, const int32_t* ids, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t row = ids[i] < 0 ? ids[i] + w.rows : ids[i];
+    if (row >= 0 && row < w.rows) {
+      unpack_row(w, row, out + i * w.columns);
+    } else {
+      std::fill_n(out + i * w.columns, w.columns, std::numeric_limits<float>::quiet_NaN());
+    }
+  }
+}
+
+}  // namespace burin::kernels

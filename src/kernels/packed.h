@@ -1,0 +1,99 @@
+// y = x W^T for affine weights of 4 and 8 bits in panels of 16 rows, laid out for one sequential pass over memory, and
+// int8 activations. Activations are rounded by 32; where a part is large beside the rest of its row, a second int8 term
+// takes what the first left. A row's result does not depend on the rows beside it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/qmatmul.h"
+
+namespace burin::kernels {
+
+constexpr int64_t kPanelHeight = 16;  // rows of W in a panel
+constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel
+constexpr int64_t kPart = 32;         // activations that share a scale
+constexpr float kSecondSteps = 254;   // of the second term in one of the first: half of them on each side
+
+/** One panel after another; within a panel one record a group: 16 scales, 16 biases, then the codes of its 16 rows, four
+ * columns of every row in turn. At 4 bits low halves hold the first columns of a block of 64 (32), high halves the rest. */
+struct PackedMatrix {
+  const std::byte* data = nullptr;
+  ScaleType scale_type = ScaleType::F32;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int group_size = 0;
+  int bits = 0;
+
+  int64_t panels() const { return (rows + kPanelHeight - 1) / kPanelHeight; }
+  int64_t groups() const { return columns / group_size; }
+  int64_t header_bytes() const { return 2 * kPanelHeight * (scale_type == ScaleType::F32 ? 4 : 2); }
+  int64_t record_bytes() const { return header_bytes() + kPanelHeight * group_size * bits / 8; }
+  int64_t panel_bytes() const { return groups() * record_bytes(); }
+  int64_t nbytes() const { return panels() * panel_bytes(); }
+};
+
+/** Whether weights of this kind have a packed form. */
+bool can_pack(int bits, int group_size);
+
+/** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last are zero. */
+void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to);
+
+/** How activations are rounded: a part whose largest magnitude exceeds `second_from` times the root mean square of the
+ * row gets a second term. 0: all parts. What comes from a normal distribution stays below 4, what has outliers does not:
+ * on the starter 4 brings the mean KL from 3.5e-3 to 5e-4 nats. */
+struct Rounding {
+  float second_from = 4.0F;
+};
+
+/** One tile of rounded rows. */
+template <typename Int8, typename Float, typename Word>
+struct BasicTile {
+  Int8* first;   // (columns / 4, rows, 4)
+  Int8* second;  // the same; zero where a part has no second term
+  Float* scales;  // (parts, rows)
+  Float* sums;    // (groups, rows): sums of the rounded values
+  Word* flags;    // parts where some row has a second term
+  int64_t rows;
+};
+using TileView = BasicTile<const int8_t, const float, const uint64_t>;
+
+/** Rounded rows of x, in tiles of kTileRows (the last may be smaller) with their four-column pieces side by side. */
+class RoundedRows {
+ public:
+  /** Makes room; what was there is gone. `group_size` is the weight's. */
+  void resize(int64_t rows, int64_t columns, int group_size);
+  /** Rounds all rows of the tile that begins at row `first`. Shapes: x (rows, columns), the first row of all. A row with
+   * NaN or infinity gives NaN. */
+  void round_tile(const float* x, int64_t first, const Rounding& rounding);
+
+  int64_t rows() const { return rows_; }
+  /** The tile that begins at row `first`. */
+  TileView tile(int64_t first) const;
+
+ private:
+  using Tile = BasicTile<int8_t, float, uint64_t>;
+  Tile tile_at(int64_t first);
+  void round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding);
+
+  int64_t rows_ = 0, columns_ = 0, parts_ = 0, groups_ = 0, words_ = 0;
+  int group_size_ = 32;
+  std::vector<int8_t> first_, second_;
+  std::vector<float> scales_, sums_;
+  std::vector<uint64_t> flags_;
+};
+
+
+/** Panels [begin, end) of W against all of x: y[m * ldy + row - 16 * begin]; adds to y where `add`. On the caller's
+ * thread. */
+void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, float* y, int64_t ldy,
+                   bool add);
+
+/** Shapes: x (m, columns) -> y (m, rows). On all threads. */
+void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Rounding& rounding, float* y);
+
+/** As dequantize_rows. */
+void dequantize_packed_rows(const PackedMatrix& w, const int32_t* ids, int64_t count, float* out);
+
+}  // namespace burin::kernels

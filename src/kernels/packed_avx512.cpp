@@ -1,0 +1,89 @@
+// AVX-512 with VNNI: sixteen rows are one register, four products a lane and instruction.
+#include <immintrin.h>
+
+#include <bit>
+
+#include "kernels/packed_tile.h"
+
+namespace burin::kernels {
+namespace {
+
+struct Avx512 {
+  using Codes = __m512i;
+  using Floats = __m512;
+
+  template <int bits>
+  struct Sum {
+    __m512i value = _mm512_setzero_si512();
+    void add(Codes w, const int8_t* x) {
+      int32_t four;
+      __builtin_memcpy(&four, x, sizeof four);
+      value = _mm512_dpbusd_epi32(value, w, _mm512_set1_epi32(four));
+    }
+    Floats floats() const { return _mm512_cvtepi32_ps(value); }
+  };
+
+  static Codes load(const std::byte* from) { return _mm512_loadu_si512(from); }
+  static Codes low(Codes raw) { return _mm512_and_si512(raw, _mm512_set1_epi8(15)); }
+  static Codes high(Codes raw) { return _mm512_and_si512(_mm512_srli_epi16(raw, 4), _mm512_set1_epi8(15)); }
+  static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+
+  static Floats zero() { return _mm512_setzero_ps(); }
+  static Floats factors(const std::byte* from, ScaleType type) {
+    if (type == ScaleType::F32) {
+      return _mm512_loadu_ps(from);
+    }
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return type == ScaleType::F16 ? _mm512_cvtph_ps(half)
+                                  : _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+  }
+  static Floats multiply(Floats a, float b) { return _mm512_mul_ps(a, _mm512_set1_ps(b)); }
+  static Floats multiply_add(Floats a, float b, Floats c) { return _mm512_fmadd_ps(a, _mm512_set1_ps(b), c); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static void store(float* to, Floats v, int64_t rows, bool add) {
+    const auto mask = static_cast<__mmask16>((1U << rows) - 1);
+    if (add) {
+      v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, to));
+    }
+    _mm512_mask_storeu_ps(to, mask, v);
+  }
+};
+
+PartFacts measure_part(const float* x) {
+  const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+  const __m512 a = _mm512_loadu_ps(x);
+  const __m512 b = _mm512_loadu_ps(x + 16);
+  const uint32_t top = _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                                                _mm512_and_si512(_mm512_castps_si512(b), magnitude)));
+  return {std::bit_cast<float>(top), _mm512_reduce_add_ps(_mm512_fmadd_ps(b, b, _mm512_mul_ps(a, a)))};
+}
+
+float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
+  const __m512 by = _mm512_set1_ps(inverse);
+  __m512i sum = _mm512_setzero_si512();
+  __m512i rest_sum = _mm512_setzero_si512();
+#pragma GCC unroll 2
+  for (int i = 0; i < 32; i += 16) {
+    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(x + i), by);
+    const __m512i rounded = _mm512_cvtps_epi32(scaled);
+    sum = _mm512_add_epi32(sum, rounded);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), _mm512_cvtsepi32_epi8(rounded));
+    if (rest != nullptr) {
+      const __m512 left = _mm512_mul_ps(_mm512_sub_ps(scaled, _mm512_cvtepi32_ps(rounded)), _mm512_set1_ps(kSecondSteps));
+      const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(left));
+      rest_sum = _mm512_add_epi32(rest_sum, _mm512_cvtepi8_epi32(bytes));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(rest + i), bytes);
+    }
+  }
+  return static_cast<float>(_mm512_reduce_add_epi32(sum)) +
+         1.0F / kSecondSteps * static_cast<float>(_mm512_reduce_add_epi32(rest_sum));
+}
+
+}  // namespace
+
+const PackedTable& packed_avx512() {
+  static constexpr PackedTable kTable{vector_tile<Avx512>, measure_part, round_part};
+  return kTable;
+}
+
+}  // namespace burin::kernels

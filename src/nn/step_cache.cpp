@@ -1,0 +1,59 @@
+#include "nn/step_cache.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace burin::nn {
+
+StepCache::StepCache(const CacheShape& shape, ops::LayerStores stores, int offset)
+    : shape_(shape), stores_(std::move(stores)), newest_(mx::array(0.0F)), offset_(offset) {}
+
+const ops::LayerStores& StepCache::stores(int batch) {
+  while (stores_.size() < static_cast<size_t>(batch)) {
+    stores_.push_back(std::make_shared<ops::KvStore>(shape_.kv_heads, shape_.head_dim));
+  }
+  return stores_;
+}
+
+void StepCache::append(int count, const mx::array& result) {
+  offset_ += count;
+  newest_ = result;
+}
+
+mx::array StepCache::attend(const mx::array& /*q*/, const mx::array& /*keys*/, const mx::array& /*values*/,
+                            const AttendParams& /*params*/, const ops::Mask& /*mask*/) {
+  throw Error(ErrorCode::Internal, "cache", "a cache of decoder steps was given to a layer of its own");
+}
+
+ops::Mask StepCache::make_mask(int new_tokens, int /*window*/) const {
+  return new_tokens == 1 ? ops::Mask::none() : ops::Mask::causal();
+}
+
+int StepCache::trim(int count) {
+  const int n = std::min(offset_, count);
+  offset_ -= n;
+  return n;
+}
+
+void StepCache::collect_pending(std::vector<mx::array>& arrays) const {
+  if (newest_) {
+    arrays.push_back(*newest_);
+  }
+}
+
+CacheState StepCache::state() const {
+  CacheState state{.class_name = "KVCache", .arrays = {}, .scalars = {{"2", offset_}}};
+  if (newest_ && offset_ > 0) {
+    state.arrays = {{"0", ops::stored_rows(stores_, offset_, false, *newest_)},
+                    {"1", ops::stored_rows(stores_, offset_, true, *newest_)}};
+  }
+  return state;
+}
+
+uint64_t StepCache::nbytes() const {
+  const auto per_token = static_cast<uint64_t>(shape_.kv_heads) * static_cast<uint64_t>(shape_.head_dim) * 4;
+  return per_token * static_cast<uint64_t>(offset_) * stores_.size();
+}
+
+}  // namespace burin::nn

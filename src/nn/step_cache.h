@@ -1,0 +1,40 @@
+// The cache of a layer that a decoder step reads and writes: bfloat16, in the kernels' own order.
+#pragma once
+
+#include "nn/cache.h"
+#include "ops/decoder_step.h"
+
+namespace burin::nn {
+
+class StepCache : public Cache {
+ public:
+  explicit StepCache(const CacheShape& shape) : shape_(shape) {}
+  /** Holds what `cache` does. */
+  StepCache(const CacheShape& shape, ops::LayerStores stores, int offset);
+
+  /** The stores of `batch` sequences, made when first asked for. */
+  const ops::LayerStores& stores(int batch);
+  /** `count` tokens more are in the stores once `result` is there. */
+  void append(int count, const mx::array& result);
+  /** The newest result that the stores follow from. */
+  const std::optional<mx::array>& newest() const { return newest_; }
+
+  mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
+                   const ops::Mask& mask) override;
+  ops::Mask make_mask(int new_tokens, int window) const override;
+  int offset() const override { return offset_; }
+  bool is_trimmable(int /*more*/ = 0) const override { return true; }
+  int trim(int count) override;
+  void collect_pending(std::vector<mx::array>& arrays) const override;
+  /** As KVCache has it, in float32. */
+  CacheState state() const override;
+  uint64_t nbytes() const override;
+
+ private:
+  CacheShape shape_;
+  ops::LayerStores stores_;
+  std::optional<mx::array> newest_;
+  int offset_ = 0;
+};
+
+}  // namespace burin::nn

@@ -1,0 +1,67 @@
+#include "ops/packed.h"
+
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "ops/cpu_primitive.h"
+
+namespace burin::ops {
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+
+mx::array dequantized(const PackedWeightPtr& w) {
+  return packed_embedding(mx::arange(0, static_cast<int>(w->matrix().rows), 1, mx::int32), w);
+}
+
+}  // namespace
+
+PackedWeight::PackedWeight(const PackedMatrix& shape) : matrix_(shape) {
+  mapped_ = static_cast<size_t>(shape.nbytes());
+  void* const memory = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    throw Error(ErrorCode::ResourceExhausted, "weights", "no memory for " + std::to_string(mapped_) + " bytes");
+  }
+#if defined(MADV_HUGEPAGE)
+  if (mapped_ >= kHugePage) {
+    ::madvise(memory, mapped_, MADV_HUGEPAGE);
+  }
+#endif
+  data_ = static_cast<std::byte*>(memory);
+  matrix_.data = data_;
+}
+
+PackedWeight::~PackedWeight() {
+  ::munmap(data_, mapped_);
+}
+
+mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Rounding& rounding) {
+  require(x.ndim() > 0 && x.shape(-1) == w->matrix().columns, "packed_matmul", "the input's width is not the weight's");
+  mx::Shape shape = x.shape();
+  shape.back() = static_cast<int>(w->matrix().rows);
+  const auto prepare = [w, rounding](const std::vector<mx::array>& inputs, mx::array& out) {
+    return [x = Elements<float>(inputs[0]), w, rounding, y = out.data<float>(),
+            m = static_cast<int64_t>(inputs[0].size()) / inputs[0].shape(-1)] {
+      kernels::packed_matmul(w->matrix(), x.get(), m, rounding, y);
+    };
+  };
+  const auto stock = [w](const std::vector<mx::array>& inputs) {
+    return mx::matmul(inputs[0], mx::transpose(dequantized(w)));
+  };
+  return apply("PackedMatmul", std::move(shape), {as_float32(x)}, prepare, stock);
+}
+
+mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w) {
+  mx::Shape shape = ids.shape();
+  shape.push_back(static_cast<int>(w->matrix().columns));
+  const auto prepare = [w](const std::vector<mx::array>& inputs, mx::array& out) {
+    return [ids = Elements<int32_t>(inputs[0]), w, y = out.data<float>(),
+            count = static_cast<int64_t>(inputs[0].size())] {
+      kernels::dequantize_packed_rows(w->matrix(), ids.get(), count, y);
+    };
+  };
+  const auto stock = [](const std::vector<mx::array>& inputs) { return mx::zeros_like(inputs[0]); };
+  return apply("PackedEmbedding", std::move(shape), {mx::astype(ids, mx::int32)}, prepare, stock);
+}
+
+}  // namespace burin::ops

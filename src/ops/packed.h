@@ -1,0 +1,53 @@
+// Affine weights of 4 and 8 bits in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
+// matmul are rounded to int8 (one or two terms for each 32); nothing of it is for a GPU.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "kernels/packed.h"
+#include "ops/array.h"
+
+namespace burin::ops {
+
+/** `Exact` keeps every product in float32; `Fast` packs affine weights of 4 and 8 bits and rounds what they multiply. */
+enum class Precision { Fast, Exact };
+
+using kernels::can_pack;
+using kernels::kPanelHeight;
+using kernels::pack;
+using kernels::PackedMatrix;
+using kernels::QuantizedMatrix;
+using kernels::ScaleType;
+using kernels::Rounding;
+
+/** Every part in two terms: for the logits, whose errors nothing averages out. */
+constexpr Rounding kTwoTerms{.second_from = 0.0F};
+
+/** A packed matrix and its memory: huge pages where the system has them. */
+class PackedWeight {
+ public:
+  /** Zeros. Throws: ResourceExhausted. */
+  explicit PackedWeight(const PackedMatrix& shape);
+  ~PackedWeight();
+  PackedWeight(const PackedWeight&) = delete;
+  PackedWeight& operator=(const PackedWeight&) = delete;
+
+  const PackedMatrix& matrix() const { return matrix_; }
+  std::byte* data() { return data_; }
+
+ private:
+  PackedMatrix matrix_;
+  std::byte* data_ = nullptr;
+  size_t mapped_ = 0;
+};
+
+using PackedWeightPtr = std::shared_ptr<const PackedWeight>;
+
+/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N), float32. */
+mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Rounding& rounding = {});
+
+/** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32. */
+mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w);
+
+}  // namespace burin::ops
