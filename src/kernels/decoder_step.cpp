@@ -9,7 +9,7 @@
 namespace burin::kernels {
 namespace {
 
-constexpr int64_t kMaxRows = 256;            // of one pass: what lies between two matmuls stays in the cache
+constexpr int64_t kMaxRows = 128;           // of one pass: what lies between two matmuls stays small
 constexpr int64_t kGrainBytes = 16 << 10;    // weights, times rows, that are worth handing to another thread
 constexpr int64_t kGrainValues = 16 << 10;   // elements that are
 constexpr int64_t kQueryRows = 32;           // that share a pass over the keys

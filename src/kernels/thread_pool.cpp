@@ -13,7 +13,7 @@ constexpr uint64_t kOpen = uint64_t{1} << 16;
 constexpr uint64_t kInside = kOpen - 1;
 constexpr auto kSpin = std::chrono::microseconds(40);
 constexpr int kMaxThreads = 512;
-constexpr int64_t kRangesPerThread = 6;
+constexpr int64_t kRangesPerThread = 16;  // the smallest, which come last
 
 void pause() {
 #if defined(__x86_64__)
@@ -74,7 +74,7 @@ void ThreadPool::run(int64_t count, int64_t grain, Call call, void* context) {
   call_ = call;
   context_ = context;
   count_ = count;
-  range_ = (count + ranges - 1) / ranges;
+  smallest_ = (count + ranges - 1) / ranges;
   next_.store(0, std::memory_order_relaxed);
   const uint64_t epoch = epoch_of(state_.load(std::memory_order_relaxed)) + uint64_t{1};
   state_.store(epoch << 32 | kOpen, std::memory_order_release);
@@ -90,12 +90,14 @@ void ThreadPool::run(int64_t count, int64_t grain, Call call, void* context) {
 }
 
 void ThreadPool::take_ranges() {
-  while (true) {
-    const int64_t begin = next_.fetch_add(range_, std::memory_order_relaxed);
-    if (begin >= count_) {
-      return;
+  const int64_t shares = int64_t{2} * threads();
+  int64_t begin = next_.load(std::memory_order_relaxed);
+  while (begin < count_) {
+    const int64_t end = std::min(begin + std::max(smallest_, (count_ - begin) / shares), count_);
+    if (next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) {
+      call_(context_, begin, end);
+      begin = next_.load(std::memory_order_relaxed);
     }
-    call_(context_, begin, std::min(begin + range_, count_));
   }
 }
 

@@ -22,7 +22,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /**
-   * Calls body(begin, end) for disjoint ranges that cover [0, count), each at least `grain` long but the last.
+   * Calls body(begin, end) for disjoint ranges that cover [0, count), each at least `grain` long but the last: long ones
+   * first, so that memory is read in few streams, short ones at the end, so that no thread waits for long.
    * Runs on the caller alone when one range is enough, when called from inside a job, or when the pool is in use.
    */
   template <typename Body>
@@ -50,7 +51,7 @@ class ThreadPool {
   Call call_ = nullptr;
   void* context_ = nullptr;
   int64_t count_ = 0;
-  int64_t range_ = 0;
+  int64_t smallest_ = 0;
   std::atomic<int64_t> next_{0};
 
   std::vector<std::thread> workers_;

@@ -298,11 +298,11 @@ void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
 }
 
 std::shared_ptr<ops::PackedWeight> WeightFiles::allocate_packed(const ops::QuantizedMatrix& shape) {
-  auto weight = std::make_shared<ops::PackedWeight>(ops::PackedMatrix{.scale_type = shape.scale_type,
-                                                                      .rows = shape.rows,
-                                                                      .columns = shape.columns,
-                                                                      .group_size = shape.group_size,
-                                                                      .bits = shape.bits});
+  auto weight = arena_.allocate({.scale_type = shape.scale_type,
+                                 .rows = shape.rows,
+                                 .columns = shape.columns,
+                                 .group_size = shape.group_size,
+                                 .bits = shape.bits});
   taken_bytes_ += static_cast<uint64_t>(weight->matrix().nbytes());
   return weight;
 }

@@ -87,6 +87,7 @@ class WeightFiles : public nn::TensorSource {
   std::map<std::string, Entry> entries_;
   std::vector<ReadJob> jobs_;
   std::vector<std::function<void()>> computations_;
+  ops::PackedArena arena_;
   uint64_t taken_bytes_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "ops/cpu_primitive.h"
 
@@ -9,6 +11,26 @@ namespace burin::ops {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kRegion = size_t{256} << 20;  // of addresses: what is never written takes no memory
+constexpr size_t kAlignment = 64;
+
+size_t rounded_up(size_t size, size_t to) {
+  return (size + to - 1) / to * to;
+}
+
+/** `size` zeros that begin at a huge page. */
+std::shared_ptr<std::byte> map_region(size_t size) {
+  const size_t mapped = size + kHugePage;
+  void* const memory = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    throw Error(ErrorCode::ResourceExhausted, "weights", "no memory for " + std::to_string(size) + " bytes");
+  }
+  auto* const begin = reinterpret_cast<std::byte*>(rounded_up(reinterpret_cast<uintptr_t>(memory), kHugePage));
+#if defined(MADV_HUGEPAGE)
+  ::madvise(begin, size, MADV_HUGEPAGE);
+#endif
+  return {begin, [memory, mapped](std::byte*) { ::munmap(memory, mapped); }};
+}
 
 mx::array dequantized(const PackedWeightPtr& w) {
   return packed_embedding(mx::arange(0, static_cast<int>(w->matrix().rows), 1, mx::int32), w);
@@ -16,23 +38,16 @@ mx::array dequantized(const PackedWeightPtr& w) {
 
 }  // namespace
 
-PackedWeight::PackedWeight(const PackedMatrix& shape) : matrix_(shape) {
-  mapped_ = static_cast<size_t>(shape.nbytes());
-  void* const memory = ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    throw Error(ErrorCode::ResourceExhausted, "weights", "no memory for " + std::to_string(mapped_) + " bytes");
+std::shared_ptr<PackedWeight> PackedArena::allocate(const PackedMatrix& shape) {
+  const size_t wanted = rounded_up(static_cast<size_t>(shape.nbytes()), kAlignment);
+  if (used_ + wanted > size_) {
+    size_ = std::max(kRegion, rounded_up(wanted, kHugePage));
+    region_ = map_region(size_);
+    used_ = 0;
   }
-#if defined(MADV_HUGEPAGE)
-  if (mapped_ >= kHugePage) {
-    ::madvise(memory, mapped_, MADV_HUGEPAGE);
-  }
-#endif
-  data_ = static_cast<std::byte*>(memory);
-  matrix_.data = data_;
-}
-
-PackedWeight::~PackedWeight() {
-  ::munmap(data_, mapped_);
+  std::shared_ptr<std::byte> data(region_, region_.get() + used_);
+  used_ += wanted;
+  return std::make_shared<PackedWeight>(shape, std::move(data));
 }
 
 mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Rounding& rounding) {
