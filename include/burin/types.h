@@ -44,11 +44,11 @@ enum class Precision { Fast = BURIN_PRECISION_FAST, Exact = BURIN_PRECISION_EXAC
 
 /** A model and how to load it. */
 struct ModelConfiguration {
-  std::string hub_id{};            ///< a name, part of a name, NAME\@REVISION, or a path as the program takes it
-  std::string name{};              ///< for people; empty: the resolved name, once it is loaded
-  std::string description{};       ///< for people; burin does not read it
-  int max_tokens = 256;            ///< limit of answers whose GenerateParams say none; -1: no limit
-  double estimated_size_gb = 0.0;  ///< for people; 0: the size of the weights, once it is loaded
+  std::string hub_id{};                   ///< a name, part of a name, NAME\@REVISION, or a path as the program takes it
+  std::string name{};                     ///< for people; empty: the resolved name, once it is loaded
+  std::string description{};              ///< for people; burin does not read it
+  int max_tokens = 256;                   ///< limit of answers whose GenerateParams say none; -1: no limit
+  double estimated_size_gb = 0.0;         ///< for people; 0: the size of the weights, once it is loaded
   Precision precision = Precision::Fast;  ///< of the arithmetic
   int threads = 0;                        ///< 0: as many as the process may use
 };

@@ -64,8 +64,8 @@ inline __m256i load_words(const uint8_t* from, int64_t words) {
 }
 
 /**
- * Widens one row's scales group by group; the result holds sum(bias * sums) spread over its lanes. Buffers are padded by
- * eight.
+ * Widens one row's scales group by group; the result holds sum(bias * sums) spread over its lanes. Buffers are padded
+ * by eight.
  */
 template <ScaleType type>
 inline __m256 widen_row(const void* scales_from, const void* biases_from, int64_t at, int64_t groups, const float* sums,

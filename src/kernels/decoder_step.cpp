@@ -10,9 +10,9 @@ namespace burin::kernels {
 namespace {
 
 constexpr int64_t kMaxRows = 128;           // of one pass: what lies between two matmuls stays small
-constexpr int64_t kGrainBytes = 16 << 10;    // weights, times rows, that are worth handing to another thread
-constexpr int64_t kGrainValues = 16 << 10;   // elements that are
-constexpr int64_t kQueryRows = 32;           // that share a pass over the keys
+constexpr int64_t kGrainBytes = 16 << 10;   // weights, times rows, that are worth handing to another thread
+constexpr int64_t kGrainValues = 16 << 10;  // elements that are
+constexpr int64_t kQueryRows = 32;          // that share a pass over the keys
 
 /** Rows of one pass that belong to one sequence. */
 struct Slice {
@@ -85,18 +85,16 @@ class Pass {
     }
   }
 
-  int64_t grain(const PackedMatrix& w) const {
-    return std::max<int64_t>(1, kGrainBytes / (w.panel_bytes() * rows_));
-  }
+  int64_t grain(const PackedMatrix& w) const { return std::max<int64_t>(1, kGrainBytes / (w.panel_bytes() * rows_)); }
 
-  /** Panels [begin, end) of `linear` to columns from `y` on. */
-  void multiply(const StepLinear& linear, int64_t begin, int64_t end, float* y, int64_t ldy, bool add) const {
-    packed_panels(linear.weight, s_.rounded, begin, end, y, ldy, add);
+  /** Panels [begin, end) of `linear`. */
+  void multiply(const StepLinear& linear, int64_t begin, int64_t end, const PackedOutput& out) const {
+    packed_panels(linear.weight, s_.rounded, begin, end, out);
     const int64_t first = begin * kPanelHeight;
     const int64_t count = std::min(end * kPanelHeight, linear.weight.rows) - first;
     for (int64_t m = 0; linear.bias != nullptr && m < rows_; ++m) {
       for (int64_t r = 0; r < count; ++r) {
-        y[m * ldy + r] += linear.bias[first + r];
+        out.y[m * out.ldy + r] += linear.bias[first + r];
       }
     }
   }
@@ -115,7 +113,7 @@ class Pass {
         const int64_t from = std::max<int64_t>(begin - before, 0);
         const int64_t to = std::min(end - before, linear.weight.panels());
         if (from < to) {
-          multiply(linear, from, to, y + from * kPanelHeight, width, false);
+          multiply(linear, from, to, {y + from * kPanelHeight, width});
         }
         before += linear.weight.panels();
         y += linear.weight.rows;
@@ -249,7 +247,7 @@ class Pass {
     const bool plain = after.weight == nullptr && layer.residual_scale == 1.0F;
     float* const y = plain ? h_ : room(s_.branch, rows_ * d);
     pool().parallel_for(linear.weight.panels(), grain(linear.weight), [&](int64_t begin, int64_t end) {
-      multiply(linear, begin, end, y + begin * kPanelHeight, d, plain);
+      multiply(linear, begin, end, {y + begin * kPanelHeight, d, plain});
     });
     for (int64_t m = 0; !plain && m < rows_; ++m) {
       float* const row = y + m * d;
@@ -264,21 +262,19 @@ class Pass {
 
   void gate_and_up(const StepLayer& layer) {
     float* const activated = room(s_.activated, rows_ * layer.intermediate);
-    const auto activate =
-        layer.activation == StepActivation::Silu ? fused_table().swiglu : fused_table().gelu_tanh_mul;
+    const auto activate = layer.activation == StepActivation::Silu ? fused_table().swiglu : fused_table().gelu_tanh_mul;
     const int64_t panels = (layer.intermediate + kPanelHeight - 1) / kPanelHeight;
     pool().parallel_for(panels, grain(layer.gate.weight), [&](int64_t begin, int64_t end) {
       thread_local std::vector<float> buffer;
       float* const gate = room(buffer, 2 * rows_ * kPanelHeight);
       float* const up = gate + rows_ * kPanelHeight;
       for (int64_t p = begin; p < end; ++p) {
-        multiply(layer.gate, layer.gate_panel + p, layer.gate_panel + p + 1, gate, kPanelHeight, false);
-        multiply(layer.up, layer.up_panel + p, layer.up_panel + p + 1, up, kPanelHeight, false);
+        multiply(layer.gate, layer.gate_panel + p, layer.gate_panel + p + 1, {gate, kPanelHeight});
+        multiply(layer.up, layer.up_panel + p, layer.up_panel + p + 1, {up, kPanelHeight});
         const int64_t first = p * kPanelHeight;
         const int64_t count = std::min(kPanelHeight, layer.intermediate - first);
         for (int64_t m = 0; m < rows_; ++m) {
-          activate(gate + m * kPanelHeight, up + m * kPanelHeight, count,
-                   activated + m * layer.intermediate + first);
+          activate(gate + m * kPanelHeight, up + m * kPanelHeight, count, activated + m * layer.intermediate + first);
         }
       }
     });

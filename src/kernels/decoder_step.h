@@ -1,5 +1,5 @@
-// All layers of a decoder over packed weights, without a graph between them. Rows are tokens: of one prompt, of one step
-// of several sequences, or of any mixture. A token's result does not depend on the rows beside it.
+// All layers of a decoder over packed weights, without a graph between them. Rows are tokens: of one prompt, of one
+// step of several sequences, or of any mixture. A token's result does not depend on the rows beside it.
 #pragma once
 
 #include <span>
@@ -40,7 +40,7 @@ struct StepLayer {
   StepNorm q_norm, k_norm;      // of each head
   std::vector<StepLinear> qkv;  // whose rows are q, k and v one after another
   StepLinear o;
-  StepLinear gate, up;  // the same matrix for a fused one
+  StepLinear gate, up;                   // the same matrix for a fused one
   int64_t gate_panel = 0, up_panel = 0;  // where they begin
   int64_t intermediate = 0;
   StepActivation activation = StepActivation::Silu;

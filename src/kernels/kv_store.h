@@ -1,5 +1,5 @@
-// Keys and values of one layer and one sequence as bfloat16, in the order in which attention reads them, and the softmax
-// attention over them. Grows by chunks: nothing is moved.
+// Keys and values of one layer and one sequence as bfloat16, in the order in which attention reads them, and the
+// softmax attention over them. Grows by chunks: nothing is moved.
 #pragma once
 
 #include <cstdint>

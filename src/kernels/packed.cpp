@@ -37,7 +37,7 @@ uint32_t spread(const uint8_t* from) {
   return (v | v << 4) & 0x0f0f0f0fU;
 }
 
-/** Codes of group `g` of a row, the panel's `r`-th, four columns at a time. */
+/** Codes of group `g` of a row, the record's `r`-th, four columns at a time. */
 void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t g, int64_t r, std::byte* codes) {
   const uint8_t* source = from.row(row) + g * from.group_size * from.bits / 8;
   const auto put = [&](int64_t at, uint32_t four) { std::memcpy(codes + at * 64 + r * 4, &four, sizeof four); };
@@ -71,9 +71,9 @@ float measure_row(const PackedTable& t, const float* x, std::vector<float>& larg
 
 void unpack_row(const PackedMatrix& w, int64_t row, float* out) {
   const std::byte* const panel = w.data + row / kPanelHeight * w.panel_bytes();
-  const int64_t r = row % kPanelHeight;
+  const int64_t r = row % kLanes;
   for (int64_t g = 0; g < w.groups(); ++g) {
-    const std::byte* const record = panel + g * w.record_bytes();
+    const std::byte* const record = record_of(w, panel, g, row % kPanelHeight);
     const float scale = packed_factor(record, w.scale_type, r);
     const float bias = packed_factor(record + w.header_bytes() / 2, w.scale_type, r);
     for (int64_t k = 0; k < w.group_size; ++k) {
@@ -102,11 +102,12 @@ void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to
     for (int64_t r = 0; r < panel_rows(w, panel); ++r) {
       const int64_t row = panel * kPanelHeight + r;
       for (int64_t g = 0; g < w.groups(); ++g) {
-        std::byte* const record = to + (panel - begin) * w.panel_bytes() + g * w.record_bytes();
+        std::byte* const record = to + (panel - begin) * w.panel_bytes() + (2 * g + r / kLanes) * w.record_bytes();
+        const int64_t lane = r % kLanes;
         const int64_t at = (row * w.groups() + g) * size;
-        std::memcpy(record + r * size, scales + at, static_cast<size_t>(size));
-        std::memcpy(record + w.header_bytes() / 2 + r * size, biases + at, static_cast<size_t>(size));
-        pack_codes(from, row, g, r, record + w.header_bytes());
+        std::memcpy(record + lane * size, scales + at, static_cast<size_t>(size));
+        std::memcpy(record + w.header_bytes() / 2 + lane * size, biases + at, static_cast<size_t>(size));
+        pack_codes(from, row, g, lane, record + w.header_bytes());
       }
     }
   }
@@ -179,13 +180,13 @@ void RoundedRows::round_row(const float* x, const Tile& to, int64_t c, const Rou
   }
 }
 
-void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, float* y, int64_t ldy,
-                   bool add) {
+void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, const PackedOutput& out) {
   const PackedTable& t = table();
   for (int64_t panel = begin; panel < end; ++panel) {
     const std::byte* const data = w.data + panel * w.panel_bytes();
     for (int64_t m = 0; m < x.rows(); m += kTileRows) {
-      t.tile(w, data, x.tile(m), y + m * ldy + (panel - begin) * kPanelHeight, ldy, panel_rows(w, panel), add);
+      float* const y = out.y + m * out.ldy + (panel - begin) * kPanelHeight;
+      t.tile(w, data, x.tile(m), {y, out.ldy, out.add}, panel_rows(w, panel));
     }
   }
 }
@@ -203,10 +204,9 @@ void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Round
                           rows.round_tile(x, tile * kTileRows, rounding);
                         }
                       });
-  pool().parallel_for(w.panels(), std::max<int64_t>(1, kGrainBytes / (w.panel_bytes() * m)),
-                      [&](int64_t begin, int64_t end) {
-                        packed_panels(w, rows, begin, end, y + begin * kPanelHeight, w.rows, false);
-                      });
+  pool().parallel_for(
+      w.panels(), std::max<int64_t>(1, kGrainBytes / (w.panel_bytes() * m)),
+      [&](int64_t begin, int64_t end) { packed_panels(w, rows, begin, end, {y + begin * kPanelHeight, w.rows}); });
 }
 
 void dequantize_packed_rows(const PackedMatrix& w, const int32_t* ids, int64_t count, float* out) {

@@ -1,4 +1,4 @@
-// y = x W^T for affine weights of 4 and 8 bits in panels of 16 rows, laid out for one sequential pass over memory, and
+// y = x W^T for affine weights of 4 and 8 bits in panels of 32 rows, laid out for one sequential pass over memory, and
 // int8 activations. Activations are rounded by 32; where a part is large beside the rest of its row, a second int8 term
 // takes what the first left. A row's result does not depend on the rows beside it.
 #pragma once
@@ -11,13 +11,15 @@
 
 namespace burin::kernels {
 
-constexpr int64_t kPanelHeight = 16;  // rows of W in a panel
+constexpr int64_t kPanelHeight = 32;  // rows of W in a panel
+constexpr int64_t kLanes = 16;        // of them in a record
 constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel
 constexpr int64_t kPart = 32;         // activations that share a scale
 constexpr float kSecondSteps = 254;   // of the second term in one of the first: half of them on each side
 
-/** One panel after another; within a panel one record a group: 16 scales, 16 biases, then the codes of its 16 rows, four
- * columns of every row in turn. At 4 bits low halves hold the first columns of a block of 64 (32), high halves the rest. */
+/** One panel after another; within a panel two records a group, for the first 16 rows and the others: 16 scales, 16
+ * biases, then the codes of the 16 rows, four columns of every row in turn. At 4 bits low halves hold the first columns
+ * of a block of 64 (32), high halves the rest. */
 struct PackedMatrix {
   const std::byte* data = nullptr;
   ScaleType scale_type = ScaleType::F32;
@@ -28,9 +30,9 @@ struct PackedMatrix {
 
   int64_t panels() const { return (rows + kPanelHeight - 1) / kPanelHeight; }
   int64_t groups() const { return columns / group_size; }
-  int64_t header_bytes() const { return 2 * kPanelHeight * (scale_type == ScaleType::F32 ? 4 : 2); }
-  int64_t record_bytes() const { return header_bytes() + kPanelHeight * group_size * bits / 8; }
-  int64_t panel_bytes() const { return groups() * record_bytes(); }
+  int64_t header_bytes() const { return 2 * kLanes * (scale_type == ScaleType::F32 ? 4 : 2); }
+  int64_t record_bytes() const { return header_bytes() + kLanes * group_size * bits / 8; }
+  int64_t panel_bytes() const { return groups() * 2 * record_bytes(); }
   int64_t nbytes() const { return panels() * panel_bytes(); }
 };
 
@@ -41,8 +43,8 @@ bool can_pack(int bits, int group_size);
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to);
 
 /** How activations are rounded: a part whose largest magnitude exceeds `second_from` times the root mean square of the
- * row gets a second term. 0: all parts. What comes from a normal distribution rarely does, what has outliers does: on the
- * starter 3.5 brings the mean KL from 3.5e-3 below 5e-4 nats. */
+ * row gets a second term. 0: all parts. What comes from a normal distribution rarely does, what has outliers does: on
+ * the starter 3.5 brings the mean KL from 3.5e-3 below 5e-4 nats. */
 struct Rounding {
   float second_from = 3.5F;
 };
@@ -50,8 +52,8 @@ struct Rounding {
 /** One tile of rounded rows. */
 template <typename Int8, typename Float, typename Word>
 struct BasicTile {
-  Int8* first;   // (columns / 4, rows, 4)
-  Int8* second;  // the same; zero where a part has no second term
+  Int8* first;    // (columns / 4, rows, 4)
+  Int8* second;   // the same; zero where a part has no second term
   Float* scales;  // (parts, rows)
   Float* sums;    // (groups, rows): sums of the rounded values
   Word* flags;    // parts where some row has a second term
@@ -64,8 +66,8 @@ class RoundedRows {
  public:
   /** Makes room; what was there is gone. `group_size` is the weight's. */
   void resize(int64_t rows, int64_t columns, int group_size);
-  /** Rounds all rows of the tile that begins at row `first`. Shapes: x (rows, columns), the first row of all. A row with
-   * NaN or infinity gives NaN. */
+  /** Rounds all rows of the tile that begins at row `first`. Shapes: x (rows, columns), the first row of all. A row
+   * with NaN or infinity gives NaN. */
   void round_tile(const float* x, int64_t first, const Rounding& rounding);
 
   int64_t rows() const { return rows_; }
@@ -84,11 +86,15 @@ class RoundedRows {
   std::vector<uint64_t> flags_;
 };
 
+/** Where a product goes: row m of x to y + m * ldy, added to what is there where `add`. */
+struct PackedOutput {
+  float* y;
+  int64_t ldy;
+  bool add = false;
+};
 
-/** Panels [begin, end) of W against all of x: y[m * ldy + row - 16 * begin]; adds to y where `add`. On the caller's
- * thread. */
-void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, float* y, int64_t ldy,
-                   bool add);
+/** Panels [begin, end) of W against all of x; the first of their rows goes to out.y. On the caller's thread. */
+void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, const PackedOutput& out);
 
 /** Shapes: x (m, columns) -> y (m, rows). On all threads. */
 void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Rounding& rounding, float* y);

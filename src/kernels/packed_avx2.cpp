@@ -16,6 +16,8 @@ struct Avx2 {
   struct Floats {
     __m256 a, b;
   };
+  static constexpr int kRecords = 1;
+  static constexpr int kColumns = 2;
 
   template <int bits>
   struct Sum;
@@ -59,8 +61,8 @@ struct Avx2 {
     return {_mm256_fmadd_ps(v.a, by.a, plus.a), _mm256_fmadd_ps(v.b, by.b, plus.b)};
   }
   static void store_eight(float* to, __m256 v, int64_t rows, bool add) {
-    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(rows)),
-                                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256i mask =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(rows)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     if (add) {
       v = _mm256_add_ps(v, _mm256_maskload_ps(to, mask));
     }
@@ -82,8 +84,7 @@ template <>
 struct Avx2::Sum<4> {
   __m256i a = _mm256_setzero_si256();
   __m256i b = _mm256_setzero_si256();
-  void add(const Codes& w, const int8_t* x) {
-    const __m256i four = spread(x);
+  void add(const Codes& w, __m256i four) {
     a = _mm256_add_epi16(a, _mm256_maddubs_epi16(w.a, four));
     b = _mm256_add_epi16(b, _mm256_maddubs_epi16(w.b, four));
   }
@@ -93,13 +94,12 @@ struct Avx2::Sum<4> {
 template <>
 struct Avx2::Sum<8> {
   Sum<4> low_part, high_part;
-  void add(const Codes& w, const int8_t* x) {
-    low_part.add(low(w), x);
-    high_part.add(high(w), x);
+  void add(const Codes& w, __m256i four) {
+    low_part.add(low(w), four);
+    high_part.add(high(w), four);
   }
   static __m256 joined(__m256i low_pairs, __m256i high_pairs) {
-    return _mm256_cvtepi32_ps(
-        _mm256_add_epi32(widen_pairs(low_pairs), _mm256_slli_epi32(widen_pairs(high_pairs), 4)));
+    return _mm256_cvtepi32_ps(_mm256_add_epi32(widen_pairs(low_pairs), _mm256_slli_epi32(widen_pairs(high_pairs), 4)));
   }
   Floats floats() const { return {joined(low_part.a, high_part.a), joined(low_part.b, high_part.b)}; }
 };

@@ -11,18 +11,21 @@ namespace {
 struct Avx512 {
   using Codes = __m512i;
   using Floats = __m512;
+  static constexpr int kRecords = 2;
+  static constexpr int kColumns = 4;
 
   template <int bits>
   struct Sum {
     __m512i value = _mm512_setzero_si512();
-    void add(Codes w, const int8_t* x) {
-      int32_t four;
-      __builtin_memcpy(&four, x, sizeof four);
-      value = _mm512_dpbusd_epi32(value, w, _mm512_set1_epi32(four));
-    }
+    void add(Codes w, __m512i x) { value = _mm512_dpbusd_epi32(value, w, x); }
     Floats floats() const { return _mm512_cvtepi32_ps(value); }
   };
 
+  static __m512i spread(const int8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm512_set1_epi32(four);
+  }
   static Codes load(const std::byte* from) { return _mm512_loadu_si512(from); }
   static Codes low(Codes raw) { return _mm512_and_si512(raw, _mm512_set1_epi8(15)); }
   static Codes high(Codes raw) { return _mm512_and_si512(_mm512_srli_epi16(raw, 4), _mm512_set1_epi8(15)); }
@@ -41,7 +44,7 @@ struct Avx512 {
   static Floats multiply_add(Floats a, float b, Floats c) { return _mm512_fmadd_ps(a, _mm512_set1_ps(b), c); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static void store(float* to, Floats v, int64_t rows, bool add) {
-    const auto mask = static_cast<__mmask16>((1U << rows) - 1);
+    const auto mask = static_cast<__mmask16>(rows >= kLanes ? 0xffffU : (1U << (rows > 0 ? rows : 0)) - 1);
     if (add) {
       v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, to));
     }
@@ -69,7 +72,8 @@ float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
     sum = _mm512_add_epi32(sum, rounded);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), _mm512_cvtsepi32_epi8(rounded));
     if (rest != nullptr) {
-      const __m512 left = _mm512_mul_ps(_mm512_sub_ps(scaled, _mm512_cvtepi32_ps(rounded)), _mm512_set1_ps(kSecondSteps));
+      const __m512 left =
+          _mm512_mul_ps(_mm512_sub_ps(scaled, _mm512_cvtepi32_ps(rounded)), _mm512_set1_ps(kSecondSteps));
       const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(left));
       rest_sum = _mm512_add_epi32(rest_sum, _mm512_cvtepi8_epi32(bytes));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(rest + i), bytes);

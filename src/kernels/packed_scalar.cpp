@@ -7,44 +7,44 @@
 namespace burin::kernels {
 namespace {
 
-/** Sum of products of one part of group `g` with one term of row `c` of the tile. */
-float dot(const PackedMatrix& w, const std::byte* codes, const int8_t* x, int64_t tile_rows, int64_t c, int64_t part,
-          int64_t r) {
+/** Sum of products of one part of a group with one term of a row of a tile, whose pieces lie `step` bytes apart. */
+float dot(const PackedMatrix& w, const std::byte* codes, const int8_t* x, int64_t step, int64_t part, int64_t r) {
   int sum = 0;
   for (int64_t i = 0; i < kPart; ++i) {
-    sum += packed_code(w, codes, part * kPart + i, r) * x[(i / 4 * tile_rows + c) * 4 + i % 4];
+    sum += packed_code(w, codes, part * kPart + i, r) * x[i / 4 * step + i % 4];
   }
   return static_cast<float>(sum);
 }
 
 float element(const PackedMatrix& w, const std::byte* panel, const TileView& x, int64_t c, int64_t r) {
+  const int64_t lane = r % kLanes;
   const int64_t parts = w.group_size / kPart;
   float total = 0.0F;
   for (int64_t g = 0; g < w.groups(); ++g) {
-    const std::byte* const record = panel + g * w.record_bytes();
+    const std::byte* const record = record_of(w, panel, g, r);
     const std::byte* const codes = record + w.header_bytes();
     float partial = 0.0F;
     for (int64_t part = 0; part < parts; ++part) {
       const int64_t p = g * parts + part;
-      const int64_t at = p * kPart * x.rows;
+      const int64_t at = p * kPart * x.rows + 4 * c;
       const float scale = x.scales[p * x.rows + c];
-      partial = std::fma(dot(w, codes, x.first + at, x.rows, c, part, r), scale, partial);
+      partial = std::fma(dot(w, codes, x.first + at, 4 * x.rows, part, lane), scale, partial);
       if ((x.flags[p / 64] >> (p % 64) & 1) != 0) {
-        partial = std::fma(dot(w, codes, x.second + at, x.rows, c, part, r), scale * (1.0F / kSecondSteps), partial);
+        partial =
+            std::fma(dot(w, codes, x.second + at, 4 * x.rows, part, lane), scale * (1.0F / kSecondSteps), partial);
       }
     }
-    total = std::fma(packed_factor(record, w.scale_type, r), partial, total);
-    total = std::fma(packed_factor(record + w.header_bytes() / 2, w.scale_type, r), x.sums[g * x.rows + c], total);
+    total = std::fma(packed_factor(record, w.scale_type, lane), partial, total);
+    total = std::fma(packed_factor(record + w.header_bytes() / 2, w.scale_type, lane), x.sums[g * x.rows + c], total);
   }
   return total;
 }
 
-void tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, float* y, int64_t ldy, int64_t rows,
-          bool add) {
+void tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out, int64_t rows) {
   for (int64_t c = 0; c < x.rows; ++c) {
     for (int64_t r = 0; r < rows; ++r) {
-      float& to = y[c * ldy + r];
-      to = element(w, panel, x, c, r) + (add ? to : 0.0F);
+      float& to = out.y[c * out.ldy + r];
+      to = element(w, panel, x, c, r) + (out.add ? to : 0.0F);
     }
   }
 }

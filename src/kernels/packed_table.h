@@ -15,19 +15,23 @@ struct PartFacts {
 };
 
 struct PackedTable {
-  /** One panel against one tile: y[m * ldy + r]; `rows` of the panel's 16 are written. */
-  void (*tile)(const PackedMatrix& w, const std::byte* panel, const TileView& x, float* y, int64_t ldy, int64_t rows,
-               bool add);
+  /** One panel against one tile; the first `rows` of the panel's are written. */
+  void (*tile)(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out, int64_t rows);
   /** Of 32 values. */
   PartFacts (*measure_part)(const float* x);
-  /** 32 values times `inverse`, rounded to nearest even; the remainders times kSecondSteps go to `rest` unless it is null. Returns
-   * the sum of codes + rest / kSecondSteps. */
+  /** 32 values times `inverse`, rounded to nearest even; the remainders times kSecondSteps go to `rest` unless it is
+   * null. Returns the sum of codes + rest / kSecondSteps. */
   float (*round_part)(const float* x, float inverse, int8_t* codes, int8_t* rest);
 };
 
 const PackedTable& packed_scalar();
 const PackedTable& packed_avx2();
 const PackedTable& packed_avx512();
+
+/** The record of group `g` that has row `r` of a panel. */
+inline const std::byte* record_of(const PackedMatrix& w, const std::byte* panel, int64_t g, int64_t r) {
+  return panel + (2 * g + r / kLanes) * w.record_bytes();
+}
 
 /** Byte of a record's codes that holds column `k` of row `r`; at 4 bits `high` tells which half. */
 struct CodePlace {

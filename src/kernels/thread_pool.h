@@ -22,9 +22,9 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /**
-   * Calls body(begin, end) for disjoint ranges that cover [0, count), each at least `grain` long but the last: long ones
-   * first, so that memory is read in few streams, short ones at the end, so that no thread waits for long.
-   * Runs on the caller alone when one range is enough, when called from inside a job, or when the pool is in use.
+   * Calls body(begin, end) for disjoint ranges that cover [0, count), each at least `grain` long but the last: long
+   * ones first, so that memory is read in few streams, short ones at the end, so that no thread waits for long. Runs on
+   * the caller alone when one range is enough, when called from inside a job, or when the pool is in use.
    */
   template <typename Body>
   void parallel_for(int64_t count, int64_t grain, Body&& body) {

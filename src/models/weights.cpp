@@ -333,8 +333,7 @@ ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, 
 }
 
 ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shape,
-                                                const std::vector<std::string>& sources,
-                                                std::function<Filled()> fill) {
+                                                const std::vector<std::string>& sources, std::function<Filled()> fill) {
   for (const std::string& source : sources) {
     entries_.at(source).taken = true;
   }

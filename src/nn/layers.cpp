@@ -10,8 +10,7 @@ mx::array multiply(const mx::array& x, const WeightMatrix& w, const std::optiona
   if (w.dense) {
     return ops::linear(x, *w.dense, bias);
   }
-  const mx::array y =
-      w.packed ? ops::packed_matmul(x, w.packed, rounding) : ops::quantized_matmul(x, *w.quantized);
+  const mx::array y = w.packed ? ops::packed_matmul(x, w.packed, rounding) : ops::quantized_matmul(x, *w.quantized);
   return bias ? mx::add(y, *bias) : y;
 }
 

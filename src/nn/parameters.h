@@ -27,8 +27,8 @@ class TensorSource {
   /** Marks the tensor as used; floats are widened to float32 when `widen`. */
   virtual mx::array take(const std::string& name, bool widen) = 0;
   /**
-   * Affine weight, scales and biases of the module at `path` in the layout of the CPU's kernels, filled with the arrays;
-   * null where the source cannot.
+   * Affine weight, scales and biases of the module at `path` in the layout of the CPU's kernels, filled with the
+   * arrays; null where the source cannot.
    */
   virtual ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) = 0;
 };

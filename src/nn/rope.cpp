@@ -135,7 +135,8 @@ bool Rope::plan(ops::DecoderPlan& plan, ops::StepRope& to) const {
   const mx::array speeds = mx::divide(scalar(position_scale_), mx::astype(periods, mx::float32));
   mx::array dense = mx::contiguous(speeds);
   dense.eval();
-  const auto values = std::make_shared<const std::vector<float>>(dense.data<float>(), dense.data<float>() + dense.size());
+  const auto values =
+      std::make_shared<const std::vector<float>>(dense.data<float>(), dense.data<float>() + dense.size());
   to = {.dims = spec_.dims,
         .traditional = spec_.traditional,
         .frequencies = values->data(),

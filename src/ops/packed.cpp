@@ -70,10 +70,10 @@ mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w) {
   mx::Shape shape = ids.shape();
   shape.push_back(static_cast<int>(w->matrix().columns));
   const auto prepare = [w](const std::vector<mx::array>& inputs, mx::array& out) {
-    return [ids = Elements<int32_t>(inputs[0]), w, y = out.data<float>(),
-            count = static_cast<int64_t>(inputs[0].size())] {
-      kernels::dequantize_packed_rows(w->matrix(), ids.get(), count, y);
-    };
+    return
+        [ids = Elements<int32_t>(inputs[0]), w, y = out.data<float>(), count = static_cast<int64_t>(inputs[0].size())] {
+          kernels::dequantize_packed_rows(w->matrix(), ids.get(), count, y);
+        };
   };
   const auto stock = [](const std::vector<mx::array>& inputs) { return mx::zeros_like(inputs[0]); };
   return apply("PackedEmbedding", std::move(shape), {mx::astype(ids, mx::int32)}, prepare, stock);

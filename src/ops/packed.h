@@ -10,7 +10,8 @@
 
 namespace burin::ops {
 
-/** `Exact` keeps every product in float32; `Fast` packs affine weights of 4 and 8 bits and rounds what they multiply. */
+/** `Exact` keeps every product in float32; `Fast` packs affine weights of 4 and 8 bits and rounds what they multiply.
+ */
 enum class Precision { Fast, Exact };
 
 using kernels::can_pack;
@@ -18,8 +19,8 @@ using kernels::kPanelHeight;
 using kernels::pack;
 using kernels::PackedMatrix;
 using kernels::QuantizedMatrix;
-using kernels::ScaleType;
 using kernels::Rounding;
+using kernels::ScaleType;
 
 /** Every part in two terms: for the logits, whose errors nothing averages out. */
 constexpr Rounding kTwoTerms{.second_from = 0.0F};

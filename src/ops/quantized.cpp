@@ -108,7 +108,7 @@ mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w) {
   mx::Shape shape = x.shape();
   shape.back() = w.weight.shape(0);
   const auto prepare = [group_size = w.group_size, bits = w.bits](const std::vector<mx::array>& inputs,
-                                                                             mx::array& out) {
+                                                                  mx::array& out) {
     return [x = Elements<float>(inputs[0]), w = MatrixInput(inputs, 1, group_size, bits), y = out.data<float>(),
             m = static_cast<int64_t>(inputs[0].size()) / inputs[0].shape(-1)] {
       kernels::quantized_matmul_exact(w.get(), x.get(), m, y);

@@ -186,8 +186,7 @@ class DecoderStep : public ::testing::TestWithParam<bool> {
   SmallDecoder decoder{GetParam()};
 
   std::vector<float> run(Stores& stores, std::vector<float> h, int64_t position) {
-    const StepSequence sequence =
-        stores.sequence(position, static_cast<int64_t>(h.size()) / SmallDecoder::kHidden);
+    const StepSequence sequence = stores.sequence(position, static_cast<int64_t>(h.size()) / SmallDecoder::kHidden);
     decoder_step(decoder.plan, {&sequence, 1}, h.data());
     return h;
   }
