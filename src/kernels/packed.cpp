@@ -97,7 +97,6 @@ void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to
   const int64_t size = factor_bytes(from.scale_type);
   const auto* scales = static_cast<const std::byte*>(from.scales);
   const auto* biases = static_cast<const std::byte*>(from.biases);
-  std::memset(to, 0, static_cast<size_t>((end - begin) * w.panel_bytes()));
   for (int64_t panel = begin; panel < end; ++panel) {
     for (int64_t r = 0; r < panel_rows(w, panel); ++r) {
       const int64_t row = panel * kPanelHeight + r;

@@ -39,7 +39,7 @@ struct PackedMatrix {
 /** Whether weights of this kind have a packed form. */
 bool can_pack(int bits, int group_size);
 
-/** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last are zero. */
+/** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last stay as they are. */
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to);
 
 /** How activations are rounded: a part whose largest magnitude exceeds `second_from` times the root mean square of the

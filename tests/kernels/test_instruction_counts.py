@@ -24,7 +24,7 @@ def count(arguments):
     function = "*kv_attention*" if arguments[0] == "attention" else "*packed_panels*"
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--toggle-collect={function}"]
     program = pathlib.Path(folder) / "tests" / "kernels" / "kernel_once"
-    done = subprocess.run([*command, program, *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, program, *arguments], check=False, capture_output=True, text=True, timeout=120)
     if done.returncode == 2:
         pytest.skip("this machine has no AVX2")
     return int(re.search(r"Collected : (\d+)", done.stderr)[1])
