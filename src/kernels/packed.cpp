@@ -131,22 +131,22 @@ void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
   grow(flags_, (rows + kTileRows - 1) / kTileRows * words_);
 }
 
-RoundedRows::Tile RoundedRows::tile_at(int64_t first) {
-  return {.first = first_.data() + first * columns_,
-          .second = second_.data() + first * columns_,
-          .scales = scales_.data() + first * parts_,
-          .sums = sums_.data() + first * groups_,
-          .flags = flags_.data() + first / kTileRows * words_,
-          .rows = std::min(kTileRows, rows_ - first)};
+template <typename View, typename Self>
+View RoundedRows::view(Self& self, int64_t first) {
+  return {.first = self.first_.data() + first * self.columns_,
+          .second = self.second_.data() + first * self.columns_,
+          .scales = self.scales_.data() + first * self.parts_,
+          .sums = self.sums_.data() + first * self.groups_,
+          .flags = self.flags_.data() + first / kTileRows * self.words_,
+          .rows = std::min(kTileRows, self.rows_ - first)};
 }
 
 TileView RoundedRows::tile(int64_t first) const {
-  const Tile tile = const_cast<RoundedRows*>(this)->tile_at(first);
-  return {tile.first, tile.second, tile.scales, tile.sums, tile.flags, tile.rows};
+  return view<TileView>(*this, first);
 }
 
 void RoundedRows::round_tile(const float* x, int64_t first, const Rounding& rounding) {
-  const Tile to = tile_at(first);
+  const Tile to = view<Tile>(*this, first);
   std::fill_n(to.flags, words_, 0);
   for (int64_t c = 0; c < to.rows; ++c) {
     round_row(x + (first + c) * columns_, to, c, rounding);

@@ -76,7 +76,8 @@ class RoundedRows {
 
  private:
   using Tile = BasicTile<int8_t, float, uint64_t>;
-  Tile tile_at(int64_t first);
+  template <typename View, typename Self>
+  static View view(Self& self, int64_t first);
   void round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding);
 
   int64_t rows_ = 0, columns_ = 0, parts_ = 0, groups_ = 0, words_ = 0;

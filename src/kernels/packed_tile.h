@@ -11,7 +11,7 @@ namespace burin::kernels {
 namespace {
 
 constexpr int kStreamed = 4;      // rows of x below which memory is the limit
-constexpr int64_t kAhead = 5760;  // bytes; measured, the hardware alone reaches 0.75 of what this does
+constexpr int64_t kAhead = 5760;  // bytes; measured on Zen 4: 27 GB/s, 24 without, 24 from 13 KB on
 
 /** Codes are read again rather than kept: the compiler would spill them, and a load is cheaper. */
 inline void forget_loads() {

@@ -79,7 +79,7 @@ mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache
 
 bool Attention::plan(ops::DecoderPlan& plan, ops::StepLayer& to) const {
   const bool plain = spec_.window == 0 && spec_.sparsity.block_size == 0 && spec_.softcap == 0.0 &&
-                     spec_.temperature_beta == 0.0 && spec_.head_dim % 16 == 0 && spec_.layout != QkvLayout::Groups &&
+                     spec_.temperature_beta == 0.0 && spec_.head_dim % 16 == 0 && spec_.heads % spec_.kv_heads == 0 && spec_.layout != QkvLayout::Groups &&
                      !(spec_.norm_after_rope && spec_.qk_norm != QkNorm::None);
   if (!plain) {
     return false;

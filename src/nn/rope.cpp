@@ -125,7 +125,7 @@ mx::array Rope::operator()(const mx::array& x, int offset) const {
 }
 
 bool Rope::plan(ops::DecoderPlan& plan, ops::StepRope& to) const {
-  if (spec_.kind == RopeKind::Dynamic) {
+  if (spec_.kind == RopeKind::Dynamic || spec_.dims % 2 != 0) {
     return false;
   }
   if (spec_.dims == 0) {
