@@ -74,7 +74,7 @@ def report(name, ours, theirs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--burin", default="build/release/burin", help="the program to measure")
-    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/peer"))
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/peer").resolve())
     parser.add_argument("--shape", action="append", choices=shapes.SHAPES, help="default: qwen3-0.6b")
     parser.add_argument("--model", nargs=2, action="append", metavar=("FOLDER", "GGUF"), help="a model in both forms")
     parser.add_argument("--test", action="append", choices=TESTS, help="default: all")
