@@ -77,11 +77,17 @@ mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache
   return o_proj_(mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {x.shape(0), x.shape(1), -1}));
 }
 
+/** What a step of all layers knows how to do. */
+bool Attention::is_plain() const {
+  const bool every_key = spec_.window == 0 && spec_.sparsity.block_size == 0;
+  const bool plain_scores = spec_.softcap == 0.0 && spec_.temperature_beta == 0.0;
+  const bool norm_first = !spec_.norm_after_rope || spec_.qk_norm == QkNorm::None;
+  return every_key && plain_scores && norm_first && spec_.head_dim % 16 == 0 && spec_.heads % spec_.kv_heads == 0 &&
+         spec_.layout != QkvLayout::Groups;
+}
+
 bool Attention::plan(ops::DecoderPlan& plan, ops::StepLayer& to) const {
-  const bool plain = spec_.window == 0 && spec_.sparsity.block_size == 0 && spec_.softcap == 0.0 &&
-                     spec_.temperature_beta == 0.0 && spec_.head_dim % 16 == 0 && spec_.heads % spec_.kv_heads == 0 && spec_.layout != QkvLayout::Groups &&
-                     !(spec_.norm_after_rope && spec_.qk_norm != QkNorm::None);
-  if (!plain) {
+  if (!is_plain()) {
     return false;
   }
   to.heads = spec_.heads;

@@ -23,6 +23,7 @@ class Attention {
   struct Projected {
     mx::array q, k, v;  // (B, L, heads, Dh)
   };
+  bool is_plain() const;
   Projected project(const mx::array& x) const;
   /** (B, L, n, Dh) -> (B, n, L, Dh), normalised and rotated in the order of the spec. */
   mx::array place(const mx::array& x, const HeadNorm& norm, int offset) const;

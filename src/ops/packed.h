@@ -39,8 +39,8 @@ class PackedWeight {
   std::shared_ptr<std::byte> data_;
 };
 
-/** Memory for the matrices of a model, one after another in huge pages where the system has them: short ones too. It goes
- * with the last matrix. */
+/** Memory for the matrices of a model, one after another in huge pages where the system has them: short ones too. It
+ * goes with the last matrix. */
 class PackedArena {
  public:
   /** Zeros. Throws: ResourceExhausted. */
