@@ -105,12 +105,13 @@ std::vector<nn::CacheShape> cache_shapes(const nn::DecoderSpec& spec) {
   return shapes;
 }
 
-uint64_t kv_bytes_per_token(const std::vector<nn::CacheShape>& shapes) {
+/** Caches of a step are in bfloat16. */
+uint64_t kv_bytes_per_token(const std::vector<nn::CacheShape>& shapes, bool as_step) {
   uint64_t values = 0;
   for (const nn::CacheShape& shape : shapes) {
     values += 2ULL * static_cast<uint64_t>(shape.kv_heads) * static_cast<uint64_t>(shape.head_dim);
   }
-  return values * sizeof(float);
+  return values * (as_step ? sizeof(uint16_t) : sizeof(float));
 }
 
 bool is_unused(std::string_view name, const nn::DecoderSpec& spec) {
@@ -158,11 +159,12 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   }
 
   std::vector<nn::CacheShape> shapes = cache_shapes(spec);
+  const bool as_step = decoder.has_plan();
   ModelFacts facts{.model_type = config.string("model_type"),
                    .context_size = spec.context_size,
                    .vocab_size = spec.vocab_size,
                    .weight_bytes = files.taken_bytes(),
-                   .kv_bytes_per_token = kv_bytes_per_token(shapes),
+                   .kv_bytes_per_token = kv_bytes_per_token(shapes, as_step),
                    .eos_token_ids = read_eos(config, model_dir)};
   return std::make_unique<DecoderModel>(std::move(decoder), std::move(shapes), std::move(facts));
 }

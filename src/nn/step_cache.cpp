@@ -52,7 +52,8 @@ CacheState StepCache::state() const {
 }
 
 uint64_t StepCache::nbytes() const {
-  const auto per_token = static_cast<uint64_t>(shape_.kv_heads) * static_cast<uint64_t>(shape_.head_dim) * 4;
+  const auto per_token =
+      static_cast<uint64_t>(shape_.kv_heads) * static_cast<uint64_t>(shape_.head_dim) * 4;  // two of bfloat16
   return per_token * static_cast<uint64_t>(offset_) * stores_.size();
 }
 

@@ -9,7 +9,7 @@ namespace burin::nn {
 class StepCache : public Cache {
  public:
   explicit StepCache(const CacheShape& shape) : shape_(shape) {}
-  /** Holds what `cache` does. */
+  /** `stores` hold `offset` tokens. */
   StepCache(const CacheShape& shape, ops::LayerStores stores, int offset);
 
   /** The stores of `batch` sequences, made when first asked for. */
