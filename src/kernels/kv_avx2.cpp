@@ -3,8 +3,7 @@
 namespace burin::kernels {
 
 const KvTable& kv_avx2() {
-  static constexpr KvTable kTable{dot_keys, add_values};
-  return kTable;
+  return kKvTable;
 }
 
 }  // namespace burin::kernels

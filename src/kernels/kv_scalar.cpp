@@ -5,25 +5,44 @@
 namespace burin::kernels {
 namespace {
 
-void dot_keys(const float* const* q, int64_t rows, const uint16_t* keys, int64_t blocks, int64_t head_dim,
+float number(uint16_t element) {
+  return bfloat16_to_float(element);
+}
+
+float number(int8_t element) {
+  return static_cast<float>(element);
+}
+
+template <typename T>
+void dot_keys(const float* const* q, int64_t rows, const KvStore& store, const KvStore::View<T>& view, int64_t blocks,
               float* scores) {
+  const int64_t head_dim = store.head_dim();
+  const int64_t group = store.group() == 0 ? head_dim : store.group();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t t = 0; t < blocks * KvStore::kBlock; ++t) {
-      const uint16_t* const block = keys + t / KvStore::kBlock * KvStore::kBlock * head_dim + t % KvStore::kBlock;
-      float sum = 0.0F;
-      for (int64_t d = 0; d < head_dim; ++d) {
-        sum += q[r][d] * bfloat16_to_float(block[d * KvStore::kBlock]);
+      const T* const block = view.keys + t / KvStore::kBlock * KvStore::kBlock * head_dim + t % KvStore::kBlock;
+      float total = 0.0F;
+      for (int64_t g = 0; g < head_dim / group; ++g) {
+        float sum = 0.0F;
+        for (int64_t d = g * group; d < (g + 1) * group; ++d) {
+          sum += q[r][d] * number(block[d * KvStore::kBlock]);
+        }
+        total += store.group() == 0 ? sum : sum * view.key_scales[g * KvStore::kChunk + t];
       }
-      scores[r * KvStore::kChunk + t] = sum;
+      scores[r * KvStore::kChunk + t] = total;
     }
   }
 }
 
-void add_values(const float* p, int64_t rows, const uint16_t* values, int64_t count, int64_t head_dim, float* acc) {
+template <typename T>
+void add_values(const float* p, int64_t rows, const KvStore& store, const KvStore::View<T>& view, int64_t count,
+                float* acc) {
+  const int64_t head_dim = store.head_dim();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t t = 0; t < count; ++t) {
       for (int64_t i = 0; i < head_dim; ++i) {
-        acc[r * head_dim + i] += p[r * KvStore::kChunk + t] * bfloat16_to_float(values[t * head_dim + i]);
+        const float scale = store.group() == 0 ? 1.0F : view.value_scales[t * store.groups() + i / store.group()];
+        acc[r * head_dim + i] += p[r * KvStore::kChunk + t] * (scale * number(view.values[t * head_dim + i]));
       }
     }
   }
@@ -32,7 +51,7 @@ void add_values(const float* p, int64_t rows, const uint16_t* values, int64_t co
 }  // namespace
 
 const KvTable& kv_scalar() {
-  static constexpr KvTable kTable{dot_keys, add_values};
+  static constexpr KvTable kTable{{dot_keys<uint16_t>, add_values<uint16_t>}, {dot_keys<int8_t>, add_values<int8_t>}};
   return kTable;
 }
 

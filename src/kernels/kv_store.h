@@ -1,7 +1,8 @@
-// Keys and values of one layer and one sequence as bfloat16, in the order in which attention reads them, and the
-// softmax attention over them. Grows by chunks: nothing is moved.
+// Keys and values of one layer and one sequence as bfloat16 or int8, in the order in which attention reads them, and
+// the softmax attention over them. Grows by chunks: nothing is moved.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -13,33 +14,49 @@ class KvStore {
   static constexpr int64_t kChunk = 64;  // tokens
   static constexpr int64_t kBlock = 16;  // keys side by side
 
-  /** `head_dim` is a multiple of 16. */
-  KvStore(int64_t kv_heads, int64_t head_dim) : kv_heads_(kv_heads), head_dim_(head_dim) {}
+  /** `head_dim` is a multiple of 16. `group` 0: bfloat16; else int8 with a scale for each `group` (a multiple of 16)
+   * dimensions of a head. */
+  KvStore(int64_t kv_heads, int64_t head_dim, int64_t group = 0)
+      : kv_heads_(kv_heads), head_dim_(head_dim), group_(group) {}
 
   /** Makes room for tokens [0, count). */
   void reserve(int64_t count);
-  /** Writes one head of one token, rounded to bfloat16. Shapes: key, value (head_dim). Threads: any, for other heads or
-   * tokens. */
+  /** Writes one head of one token, rounded. Shapes: key, value (head_dim). Threads: any, for other heads or tokens. */
   void write(int64_t token, int64_t kv_head, const float* key, const float* value);
   /** Shapes: key, value (head_dim). */
   void read(int64_t token, int64_t kv_head, float* key, float* value) const;
 
-  /** Keys of a chunk: (blocks, head_dim, 16). */
-  const uint16_t* keys(int64_t chunk, int64_t kv_head) const { return at(chunk, kv_head); }
-  /** Values of a chunk: (kChunk, head_dim). */
-  const uint16_t* values(int64_t chunk, int64_t kv_head) const { return at(chunk, kv_head) + kChunk * head_dim_; }
+  /** One head's part of a chunk. Shapes: keys (blocks, head_dim, 16), values (kChunk, head_dim), key_scales (groups,
+   * kChunk), value_scales (kChunk, groups). */
+  template <typename T>
+  struct View {
+    T* keys;
+    T* values;
+    float* key_scales;    // int8 only
+    float* value_scales;  // int8 only
+  };
+  /** T: uint16_t for bfloat16, int8_t. */
+  template <typename T>
+  View<T> view(int64_t chunk, int64_t kv_head) const {
+    T* const keys = reinterpret_cast<T*>(chunks_[static_cast<size_t>(chunk)].get() + kv_head * head_bytes());
+    T* const values = keys + kChunk * head_dim_;
+    auto* const scales = reinterpret_cast<float*>(values + kChunk * head_dim_);
+    return {keys, values, scales, scales + kChunk * groups()};
+  }
 
   int64_t kv_heads() const { return kv_heads_; }
   int64_t head_dim() const { return head_dim_; }
-  int64_t nbytes() const;
+  int64_t group() const { return group_; }
+  /** Scales of a key: 1 for int8 that has one for the whole head, 0 for bfloat16. */
+  int64_t groups() const { return group_ == 0 ? 0 : head_dim_ / group_; }
+  /** Of one token. */
+  int64_t token_bytes() const { return kv_heads_ * head_bytes() / kChunk; }
 
  private:
-  uint16_t* at(int64_t chunk, int64_t kv_head) const {
-    return chunks_[static_cast<size_t>(chunk)].get() + kv_head * 2 * kChunk * head_dim_;
-  }
+  int64_t head_bytes() const { return kChunk * 2 * (group_ == 0 ? 2 * head_dim_ : head_dim_ + 4 * groups()); }
 
-  int64_t kv_heads_, head_dim_;
-  std::vector<std::unique_ptr<uint16_t[]>> chunks_;  // (kv_heads, keys | values)
+  int64_t kv_heads_, head_dim_, group_;
+  std::vector<std::unique_ptr<std::byte[]>> chunks_;  // (kv_heads, keys | values | scales)
 };
 
 /** Query rows that look at one KV head; row r sees the tokens before `visible[r]`. */

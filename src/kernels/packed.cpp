@@ -31,31 +31,60 @@ int64_t factor_bytes(ScaleType type) {
 }
 
 /** Four nibbles as four bytes. */
-uint32_t spread(const uint8_t* from) {
-  uint32_t v = static_cast<uint32_t>(from[0]) | static_cast<uint32_t>(from[1]) << 8;
+uint32_t spread(uint32_t v) {
   v = (v | v << 8) & 0x00ff00ffU;
   return (v | v << 4) & 0x0f0f0f0fU;
 }
 
+/** Codes `at` to `at` + 3 of a little-endian stream of `size` bytes, as four bytes. */
+template <int bits>
+uint32_t four_codes(const uint8_t* from, int64_t at, int64_t size) {
+  const int64_t begin = at * bits / 8;
+  uint64_t window = 0;
+  if constexpr (bits == 4 || bits == 8) {
+    std::memcpy(&window, from + begin, bits / 2);
+    return bits == 4 ? spread(static_cast<uint32_t>(window)) : static_cast<uint32_t>(window);
+  }
+  if (size - begin >= 8) {
+    std::memcpy(&window, from + begin, 8);
+  } else {
+    std::memcpy(&window, from + begin, static_cast<size_t>(size - begin));
+  }
+  window >>= at * bits % 8;
+  uint32_t four = 0;
+  for (int i = 0; i < 4; ++i) {
+    four |= static_cast<uint32_t>(window >> (i * bits) & ((1U << bits) - 1)) << (8 * i);
+  }
+  return four;
+}
+
 /** Codes of group `g` of a row, the record's `r`-th, four columns at a time. */
+template <int bits>
 void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t g, int64_t r, std::byte* codes) {
-  const uint8_t* source = from.row(row) + g * from.group_size * from.bits / 8;
+  const int64_t size = from.group_size * bits / 8;
+  const uint8_t* source = from.row(row) + g * size;
   const auto put = [&](int64_t at, uint32_t four) { std::memcpy(codes + at * 64 + r * 4, &four, sizeof four); };
-  if (from.bits == 8) {
+  const auto take = [&](int64_t column) { return four_codes<bits>(source, column, size); };
+  if constexpr (bits > 4) {
     for (int64_t j = 0; j < from.group_size / 4; ++j) {
-      uint32_t four;
-      std::memcpy(&four, source + 4 * j, sizeof four);
-      put(j, four);
+      put(j, take(4 * j));
     }
     return;
   }
-  const int64_t half = from.group_size == 32 ? 8 : 16;  // bytes of half a block
-  for (int64_t block = 0; block < from.group_size / (4 * half); ++block) {
-    for (int64_t j = 0; j < half / 2; ++j) {
-      const uint8_t* low = source + block * 2 * half + 2 * j;
-      put(block * half / 2 + j, spread(low) | spread(low + half) << 4);
+  const int64_t half = from.group_size == 32 ? 16 : 32;  // columns of half a block
+  for (int64_t block = 0; block < from.group_size; block += 2 * half) {
+    for (int64_t j = 0; j < half; j += 4) {
+      put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
     }
   }
+}
+
+using PackCodes = void (*)(const QuantizedMatrix&, int64_t, int64_t, int64_t, std::byte*);
+
+PackCodes pack_codes_of(int bits) {
+  static constexpr PackCodes kByBits[] = {nullptr,       nullptr,       pack_codes<2>, pack_codes<3>, pack_codes<4>,
+                                          pack_codes<5>, pack_codes<6>, nullptr,       pack_codes<8>};
+  return kByBits[bits];
 }
 
 /** Largest magnitudes of the parts of a row; returns the mean of the row's squares. */
@@ -89,11 +118,16 @@ int64_t panel_rows(const PackedMatrix& w, int64_t panel) {
 }  // namespace
 
 bool can_pack(int bits, int group_size) {
-  return (bits == 4 || bits == 8) && (group_size == 32 || group_size == 64 || group_size == 128);
+  return bits >= 2 && bits <= 8 && bits != 7 && (group_size == 32 || group_size == 64 || group_size == 128);
+}
+
+PackedMatrix packed_form(const QuantizedMatrix& from) {
+  return {nullptr, from.scale_type, from.rows, from.columns, from.group_size, from.bits <= 4 ? 4 : 8};
 }
 
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to) {
-  const PackedMatrix w{nullptr, from.scale_type, from.rows, from.columns, from.group_size, from.bits};
+  const PackedMatrix w = packed_form(from);
+  const PackCodes put_codes = pack_codes_of(from.bits);
   const int64_t size = factor_bytes(from.scale_type);
   const auto* scales = static_cast<const std::byte*>(from.scales);
   const auto* biases = static_cast<const std::byte*>(from.biases);
@@ -106,7 +140,7 @@ void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to
         const int64_t at = (row * w.groups() + g) * size;
         std::memcpy(record + lane * size, scales + at, static_cast<size_t>(size));
         std::memcpy(record + w.header_bytes() / 2 + lane * size, biases + at, static_cast<size_t>(size));
-        pack_codes(from, row, g, lane, record + w.header_bytes());
+        put_codes(from, row, g, lane, record + w.header_bytes());
       }
     }
   }

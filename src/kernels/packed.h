@@ -1,5 +1,5 @@
-// y = x W^T for affine weights of 4 and 8 bits in panels of 32 rows, laid out for one sequential pass over memory, and
-// int8 activations. Activations are rounded by 32; where a part is large beside the rest of its row, a second int8 term
+// y = x W^T for affine weights in panels of 32 rows, laid out for one sequential pass over memory, and int8 activations.
+// Codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4, those of 5 and 6 in 8. Activations are rounded by 32; where a part is large beside the rest of its row, a second int8 term
 // takes what the first left. A row's result does not depend on the rows beside it.
 #pragma once
 
@@ -26,7 +26,7 @@ struct PackedMatrix {
   int64_t rows = 0;
   int64_t columns = 0;
   int group_size = 0;
-  int bits = 0;
+  int bits = 0;  // of a code as it lies here: 4 or 8
 
   int64_t panels() const { return (rows + kPanelHeight - 1) / kPanelHeight; }
   int64_t groups() const { return columns / group_size; }
@@ -36,8 +36,11 @@ struct PackedMatrix {
   int64_t nbytes() const { return panels() * panel_bytes(); }
 };
 
-/** Whether weights of this kind have a packed form. */
+/** Whether affine weights of this kind have a packed form. */
 bool can_pack(int bits, int group_size);
+
+/** The packed form of a matrix, without data. */
+PackedMatrix packed_form(const QuantizedMatrix& from);
 
 /** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last stay as they are. */
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to);

@@ -124,7 +124,7 @@ ops::PackedWeightPtr ForeignWeights::pack(const std::string& path, int group_siz
     return files_.pack(path, group_size, bits);
   }
   const nn::StoredTensor& scales = *find(names[1]);
-  const auto type = scale_type(scales.dtype);
+  const auto type = ops::scale_type(scales.dtype);
   if (!type || find(names[2])->dtype != scales.dtype) {
     return nullptr;
   }

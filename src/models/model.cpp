@@ -31,14 +31,7 @@ class DecoderModel : public Model {
     return mx::squeeze(decoder_.head(last), 1);
   }
   nn::CacheList make_cache(const nn::CacheOptions& options) const override {
-    nn::CacheList caches = nn::make_caches(options, cache_shapes_);
-    if (!decoder_.has_plan() || options.max_kv_size > 0 || options.quantization) {
-      return caches;
-    }
-    for (size_t i = 0; i < caches.size(); ++i) {
-      caches[i] = std::make_unique<nn::StepCache>(cache_shapes_[i]);
-    }
-    return caches;
+    return adopt(nn::make_caches(options, cache_shapes_));
   }
   nn::CacheList adopt(nn::CacheList caches) const override {
     const auto whole = [](const auto& cache) { return dynamic_cast<const nn::KVCache*>(cache.get()) != nullptr; };

@@ -117,16 +117,6 @@ void widen_float16(const uint16_t* from, float* to, size_t count) {
 
 }  // namespace
 
-std::optional<ops::ScaleType> scale_type(mx::Dtype dtype) {
-  if (dtype == mx::float16) {
-    return ops::ScaleType::F16;
-  }
-  if (dtype == mx::bfloat16) {
-    return ops::ScaleType::BF16;
-  }
-  return dtype == mx::float32 ? std::optional(ops::ScaleType::F32) : std::nullopt;
-}
-
 std::vector<fs::path> weight_files(const fs::path& model_dir) {
   std::vector<fs::path> files = entries_of(model_dir);
   std::erase_if(files, [](const fs::path& path) {
@@ -298,11 +288,7 @@ void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
 }
 
 std::shared_ptr<ops::PackedWeight> WeightFiles::allocate_packed(const ops::QuantizedMatrix& shape) {
-  auto weight = arena_.allocate({.scale_type = shape.scale_type,
-                                 .rows = shape.rows,
-                                 .columns = shape.columns,
-                                 .group_size = shape.group_size,
-                                 .bits = shape.bits});
+  auto weight = arena_.allocate(ops::packed_form(shape));
   taken_bytes_ += static_cast<uint64_t>(weight->matrix().nbytes());
   return weight;
 }
@@ -311,7 +297,7 @@ ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, 
   Entry& codes = entries_.at(path + ".weight");
   Entry& scales = entries_.at(path + ".scales");
   Entry& biases = entries_.at(path + ".biases");
-  const auto type = scale_type(scales.stored.dtype);
+  const auto type = ops::scale_type(scales.stored.dtype);
   if (codes.transposed || biases.stored.dtype != scales.stored.dtype || !type) {
     return nullptr;
   }

@@ -17,9 +17,6 @@
 
 namespace burin::models {
 
-/** How a kernel reads scales of this type; none: it cannot. */
-std::optional<ops::ScaleType> scale_type(mx::Dtype dtype);
-
 /** The `model*.safetensors` of a folder, sorted. Throws: NotFound without any. */
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& model_dir);
 

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "nn/step_cache.h"
 
 namespace burin::nn {
 namespace {
@@ -108,8 +109,13 @@ CacheList make_caches(const CacheOptions& options, const std::vector<CacheShape>
 
 void quantize_caches(CacheList& caches, const KVQuantization& quantization) {
   for (auto& cache : caches) {
-    const auto* whole = dynamic_cast<const KVCache*>(cache.get());
-    if (whole == nullptr || cache->offset() < quantization.start || cache->offset() == 0) {
+    auto* const step = dynamic_cast<StepCache*>(cache.get());
+    const bool whole = step != nullptr || dynamic_cast<const KVCache*>(cache.get()) != nullptr;
+    if (!whole || cache->offset() < quantization.start || cache->offset() == 0) {
+      continue;
+    }
+    if (step != nullptr && quantization.bits == 8) {
+      step->quantize(quantization.group_size);
       continue;
     }
     const CacheState state = cache->state();

@@ -27,7 +27,8 @@ void check(const KVQuantization& quantization, const std::vector<CacheShape>& sh
 /** One empty cache for each layer. Throws: InvalidArgument for options that are out of range or exclude each other. */
 CacheList make_caches(const CacheOptions& options, const std::vector<CacheShape>& shapes);
 
-/** Quantizes the caches that hold `start` tokens or more; those of a window stay as they are. */
+/** Quantizes the caches that hold `start` tokens or more; those of a window stay as they are. A decoder step keeps 8
+ * bits as int8 without offsets. */
 void quantize_caches(CacheList& caches, const KVQuantization& quantization);
 
 /** Rows are quantized (affine) when they are written; grows by 256 tokens at a time. */

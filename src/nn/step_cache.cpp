@@ -11,7 +11,7 @@ StepCache::StepCache(const CacheShape& shape, ops::LayerStores stores, int offse
 
 const ops::LayerStores& StepCache::stores(int batch) {
   while (stores_.size() < static_cast<size_t>(batch)) {
-    stores_.push_back(std::make_shared<ops::KvStore>(shape_.kv_heads, shape_.head_dim));
+    stores_.push_back(std::make_shared<ops::KvStore>(shape_.kv_heads, shape_.head_dim, group_));
   }
   return stores_;
 }
@@ -19,6 +19,18 @@ const ops::LayerStores& StepCache::stores(int batch) {
 void StepCache::append(int count, const mx::array& result) {
   offset_ += count;
   newest_ = result;
+}
+
+void StepCache::quantize(int group_size) {
+  if (group_ == group_size) {
+    return;
+  }
+  group_ = group_size;
+  const CacheState rows = state();
+  stores_.clear();
+  if (offset_ > 0) {
+    stores_ = ops::store_rows(rows.arrays.at("0"), rows.arrays.at("1"), offset_, group_);
+  }
 }
 
 mx::array StepCache::attend(const mx::array& /*q*/, const mx::array& /*keys*/, const mx::array& /*values*/,
@@ -52,9 +64,8 @@ CacheState StepCache::state() const {
 }
 
 uint64_t StepCache::nbytes() const {
-  const auto per_token =
-      static_cast<uint64_t>(shape_.kv_heads) * static_cast<uint64_t>(shape_.head_dim) * 4;  // two of bfloat16
-  return per_token * static_cast<uint64_t>(offset_) * stores_.size();
+  const int64_t per_token = stores_.empty() ? 0 : stores_.front()->token_bytes();
+  return static_cast<uint64_t>(per_token * offset_) * stores_.size();
 }
 
 }  // namespace burin::nn

@@ -1,4 +1,4 @@
-// The cache of a layer that a decoder step reads and writes: bfloat16, in the kernels' own order.
+// The cache of a layer that a decoder step reads and writes: bfloat16 or int8, in the kernels' own order.
 #pragma once
 
 #include "nn/cache.h"
@@ -16,6 +16,8 @@ class StepCache : public Cache {
   const ops::LayerStores& stores(int batch);
   /** `count` tokens more are in the stores once `result` is there. */
   void append(int count, const mx::array& result);
+  /** Keeps int8 from now on, with a scale for each `group_size` dimensions of a head. */
+  void quantize(int group_size);
   /** The newest result that the stores follow from. */
   const std::optional<mx::array>& newest() const { return newest_; }
 
@@ -35,6 +37,7 @@ class StepCache : public Cache {
   ops::LayerStores stores_;
   std::optional<mx::array> newest_;
   int offset_ = 0;
+  int group_ = 0;  // of int8; 0: bfloat16
 };
 
 }  // namespace burin::nn

@@ -70,13 +70,13 @@ mx::array stored_rows(const LayerStores& stores, int count, bool values, const m
   return apply("StoredRows", shape, {after}, prepare, stock);
 }
 
-LayerStores store_rows(const mx::array& keys, const mx::array& values, int count) {
+LayerStores store_rows(const mx::array& keys, const mx::array& values, int count, int group) {
   const mx::array k = mx::contiguous(as_float32(keys));
   const mx::array v = mx::contiguous(as_float32(values));
   mx::eval(k, v);
   LayerStores stores;
   for (int b = 0; b < k.shape(0); ++b) {
-    stores.push_back(std::make_shared<KvStore>(k.shape(1), k.shape(3)));
+    stores.push_back(std::make_shared<KvStore>(k.shape(1), k.shape(3), group));
     stores.back()->reserve(count);
     for (int head = 0; head < k.shape(1); ++head) {
       for (int token = 0; token < count; ++token) {

@@ -39,7 +39,7 @@ mx::array decoder_step(const mx::array& h, const std::shared_ptr<const DecoderPl
 /** Keys, or values, of tokens [0, count). Shapes: -> (B, K, count, Dh), float32. */
 mx::array stored_rows(const LayerStores& stores, int count, bool values, const mx::array& after);
 
-/** Stores that hold `keys` and `values`. Shapes: (B, K, S, Dh) float32. */
-LayerStores store_rows(const mx::array& keys, const mx::array& values, int count);
+/** Stores that hold `keys` and `values`. Shapes: (B, K, S, Dh) float32. `group` as KvStore has it. */
+LayerStores store_rows(const mx::array& keys, const mx::array& values, int count, int group = 0);
 
 }  // namespace burin::ops

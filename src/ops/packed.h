@@ -1,4 +1,4 @@
-// Affine weights of 4 and 8 bits in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
+// Affine weights in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
 // matmul are rounded to int8 (one or two terms for each 32); nothing of it is for a GPU.
 #pragma once
 
@@ -10,13 +10,14 @@
 
 namespace burin::ops {
 
-/** `Exact` keeps every product in float32; `Fast` packs affine weights of 4 and 8 bits and rounds what they multiply.
+/** `Exact` keeps every product in float32; `Fast` packs affine weights and rounds what they multiply.
  */
 enum class Precision { Fast, Exact };
 
 using kernels::can_pack;
 using kernels::kPanelHeight;
 using kernels::pack;
+using kernels::packed_form;
 using kernels::PackedMatrix;
 using kernels::QuantizedMatrix;
 using kernels::Rounding;

@@ -1,8 +1,9 @@
-// Matmul and lookup with quantized weights. Affine: our kernels on the CPU, MLX's own on a GPU; other modes: MLX's own.
+// Matmul and lookup with quantized weights: our kernels on the CPU, MLX's own on a GPU.
 #pragma once
 
 #include <optional>
 
+#include "kernels/qmatmul.h"
 #include "ops/array.h"
 #include "ops/quantization_mode.h"
 
@@ -17,6 +18,9 @@ struct QuantizedWeight {
   int bits;
   QuantizationMode mode = QuantizationMode::Affine;
 };
+
+/** How a kernel reads affine scales of this type; none: it cannot. */
+std::optional<kernels::ScaleType> scale_type(mx::Dtype dtype);
 
 /** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU every product is in float32. */
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w);

@@ -47,8 +47,8 @@ std::vector<double> attention_of(const KvStore& store, int64_t kv_head, const fl
   return out;
 }
 
-KvStore filled_store(int64_t kv_heads, int64_t head_dim, int64_t tokens) {
-  KvStore store(kv_heads, head_dim);
+KvStore filled_store(int64_t kv_heads, int64_t head_dim, int64_t tokens, int64_t group) {
+  KvStore store(kv_heads, head_dim, group);
   store.reserve(tokens);
   const std::vector<float> values = random_values(static_cast<size_t>(tokens * kv_heads * head_dim * 2), 3);
   const float* at = values.data();
@@ -65,35 +65,80 @@ class KvAttention : public ::testing::Test {
   void TearDown() override { set_isa(supported_isas().back()); }
 };
 
+/** Rows of queries that see fewer and fewer of the tokens, on every instruction set. */
+void expect_attention(const KvStore& store, int64_t tokens, int64_t rows) {
+  const int64_t d = store.head_dim();
+  const std::vector<float> q = random_values(static_cast<size_t>(rows * d), 4, 0.3F);
+  std::vector<float> out(q.size());
+  std::vector<const float*> from;
+  std::vector<float*> to;
+  std::vector<int64_t> visible;
+  for (int64_t r = 0; r < rows; ++r) {
+    from.push_back(q.data() + r * d);
+    to.push_back(out.data() + r * d);
+    visible.push_back(std::max<int64_t>(1, tokens - r));
+  }
+  for (const Isa isa : supported_isas()) {
+    set_isa(isa);
+    kv_attention(store, {1, rows, from.data(), to.data(), visible.data()});
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto expected = attention_of(store, 1, from[static_cast<size_t>(r)], visible[static_cast<size_t>(r)]);
+      for (int64_t i = 0; i < d; ++i) {
+        ASSERT_NEAR(out[static_cast<size_t>(r * d + i)], expected[static_cast<size_t>(i)], 2e-5)
+            << name(isa) << " row " << r;
+      }
+    }
+  }
+}
+
 TEST_F(KvAttention, EqualsSoftmaxOverTheVisibleTokens) {
   for (const int64_t d : {16, 48, 64, 80, 128}) {
-    for (const int64_t tokens : {1, 15, 16, 17, 63, 64, 65, 150}) {
-      const KvStore store = filled_store(2, d, tokens);
-      for (const int64_t rows : {1, 2, 3, 5, 11}) {
-        const std::vector<float> q = random_values(static_cast<size_t>(rows * d), 4, 0.3F);
-        std::vector<float> out(q.size());
-        std::vector<const float*> from;
-        std::vector<float*> to;
-        std::vector<int64_t> visible;
-        for (int64_t r = 0; r < rows; ++r) {
-          from.push_back(q.data() + r * d);
-          to.push_back(out.data() + r * d);
-          visible.push_back(std::max<int64_t>(1, tokens - r));
-        }
-        for (const Isa isa : supported_isas()) {
-          set_isa(isa);
-          kv_attention(store, {1, rows, from.data(), to.data(), visible.data()});
-          for (int64_t r = 0; r < rows; ++r) {
-            const auto expected = attention_of(store, 1, from[static_cast<size_t>(r)], visible[static_cast<size_t>(r)]);
-            for (int64_t i = 0; i < d; ++i) {
-              ASSERT_NEAR(out[static_cast<size_t>(r * d + i)], expected[static_cast<size_t>(i)], 2e-5)
-                  << name(isa) << " d " << d << " tokens " << tokens << " row " << r;
-            }
-          }
+    for (const int64_t group : {int64_t{0}, d, int64_t{16}}) {
+      for (const int64_t tokens : {1, 15, 16, 17, 63, 64, 65, 150}) {
+        const KvStore store = filled_store(2, d, tokens, group);
+        for (const int64_t rows : {1, 2, 3, 5, 11}) {
+          ASSERT_NO_FATAL_FAILURE(expect_attention(store, tokens, rows))
+              << "heads of " << d << " in groups of " << group << ", " << tokens << " tokens, " << rows << " rows";
         }
       }
     }
   }
+}
+
+TEST_F(KvAttention, Int8IsWithinHalfAStep) {
+  const std::vector<float> key = random_values(64, 5);
+  const std::vector<float> value = random_values(64, 6, 3.0F);
+  KvStore store(1, 64, 32);
+  store.reserve(1);
+  store.write(0, 0, key.data(), value.data());
+  std::vector<float> k(64), v(64);
+  store.read(0, 0, k.data(), v.data());
+  const auto expect_near = [](const std::vector<float>& got, const std::vector<float>& given) {
+    for (size_t g = 0; g < 64; g += 32) {
+      float top = 0.0F;
+      for (size_t i = g; i < g + 32; ++i) {
+        top = std::max(top, std::abs(given[i]));
+      }
+      for (size_t i = g; i < g + 32; ++i) {
+        EXPECT_NEAR(got[i], given[i], top / 253);
+      }
+    }
+  };
+  expect_near(k, key);
+  expect_near(v, value);
+  EXPECT_EQ(store.token_bytes(), 2 * (64 + 2 * 4));
+}
+
+TEST_F(KvAttention, Int8KeepsWhatIsNoNumber) {
+  KvStore store(1, 32, 32);
+  store.reserve(1);
+  std::vector<float> key(32, 0.0F), value(32, 1.0F);
+  value[3] = std::numeric_limits<float>::infinity();
+  store.write(0, 0, key.data(), value.data());
+  std::vector<float> k(32), v(32);
+  store.read(0, 0, k.data(), v.data());
+  EXPECT_EQ(k, key);
+  EXPECT_TRUE(std::isnan(v[0]));
 }
 
 TEST_F(KvAttention, StoresWhatBfloat16Holds) {
@@ -106,7 +151,7 @@ TEST_F(KvAttention, StoresWhatBfloat16Holds) {
   store.read(69, 0, k.data(), v.data());
   EXPECT_EQ(k, std::vector<float>(16, 1.0F));
   EXPECT_TRUE(std::isnan(v[7]));
-  EXPECT_EQ(store.nbytes(), 2 * 64 * 16 * 2 * 2);
+  EXPECT_EQ(store.token_bytes(), 2 * 16 * 2);
 }
 
 /** A decoder of two layers with every choice of a plan: biases, head norms, norms after, partial rotation. */

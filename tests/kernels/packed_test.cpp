@@ -15,7 +15,7 @@ namespace {
 struct Packed {
   Packed(const MatrixCase& shape, uint32_t seed, const uint32_t* code = nullptr) : plain(shape, seed, code) {
     const QuantizedMatrix from = plain.view();
-    matrix = {nullptr, from.scale_type, from.rows, from.columns, from.group_size, from.bits};
+    matrix = packed_form(from);
     memory.resize(static_cast<size_t>(matrix.nbytes()));
     pack(from, 0, matrix.panels(), memory.data());
     matrix.data = memory.data();
@@ -39,10 +39,10 @@ class PackedMatmul : public ::testing::Test {
     set_pool_threads(0);
   }
 
-  /** Rows around a panel's height; all groups, scales and both widths. */
+  /** Rows around a panel's height; all groups, scales and widths. */
   static std::vector<MatrixCase> cases() {
     std::vector<MatrixCase> all;
-    for (const int bits : {4, 8}) {
+    for (const int bits : {2, 3, 4, 5, 6, 8}) {
       for (const int group : {32, 64, 128}) {
         for (const ScaleType type : {ScaleType::F32, ScaleType::F16, ScaleType::BF16}) {
           for (const int64_t rows : {1, 15, 16, 17, 33}) {
