@@ -20,7 +20,7 @@ burin_engine_options default_engine_options() {
 }
 
 burin_load_options default_load_options() {
-  return {.size = sizeof(burin_load_options), .model = nullptr, .precision = BURIN_PRECISION_EXACT, .threads = 0};
+  return {.size = sizeof(burin_load_options), .model = nullptr, .precision = BURIN_PRECISION_FAST, .threads = 0};
 }
 
 burin_engine* new_engine(const burin_engine_options* options) {

@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "backends/border.h"
-#include "backends/fingerprint.h"
 #include "backends/logits.h"
 #include "backends/measure.h"
 #include "generate/prompt_cache.h"
 #include "generate/stream.h"
+#include "models/fingerprint.h"
 #include "models/model.h"
 #include "ops/runtime.h"
 #include "quantize/gguf_import.h"
@@ -151,8 +151,9 @@ class MlxBackend : public engine::Backend {
   static std::unique_ptr<models::Model> load_one(const fs::path& model_dir, const engine::LoadOptions& options,
                                                  const std::function<void(double)>& on_progress) {
     const bool exact = options.precision == engine::Precision::Exact;
-    return models::load_model(
-        model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast, .on_progress = on_progress});
+    return models::load_model(model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast,
+                                          .pack_folder = options.pack_folder,
+                                          .on_progress = on_progress});
   }
 
   /** Throws: InvalidArgument when its tokens are not those of the model. */
@@ -170,7 +171,7 @@ class MlxBackend : public engine::Backend {
     return load_one(options.draft_dir, options, nullptr);
   }
 
-  generate::ModelIdentity identity() const { return {.name = name_, .fingerprint = model_fingerprint(model_dir_)}; }
+  generate::ModelIdentity identity() const { return {.name = name_, .fingerprint = models::model_fingerprint(model_dir_)}; }
 
   const models::Model& model() const {
     if (model_ == nullptr) {

@@ -42,11 +42,13 @@ Environment read_environment() {
   const bool dumb = term == variables.end() || term->second == "dumb";
   const bool no_color = variables.contains("NO_COLOR");
   std::filesystem::path state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state");
+  std::filesystem::path cache_dir = hub::xdg_folder(variables, "XDG_CACHE_HOME", ".cache");
   hub::HubPaths paths = hub::hub_paths(variables);
   const std::filesystem::path config_dir = hub::xdg_folder(variables, "XDG_CONFIG_HOME", ".config");
   return {
       .paths = std::move(paths),
       .state_dir = std::move(state_dir),
+      .cache_dir = std::move(cache_dir),
       .config_file = config_dir.empty() ? config_dir : config_dir / "config.toml",
       .variables = std::move(variables),
       .no_color = no_color,
@@ -66,7 +68,7 @@ std::span<const KnownVariable> known_variables() {
       KnownVariable{"HUGGINGFACE_HUB_CACHE", "the older name of HF_HUB_CACHE"},
       KnownVariable{"NO_COLOR", "any value: no colours"},
       KnownVariable{"TERM", "dumb or nothing: no colours and no cursor movements"},
-      KnownVariable{"XDG_CACHE_HOME", "holds huggingface/hub (default ~/.cache)"},
+      KnownVariable{"XDG_CACHE_HOME", "holds huggingface/hub and burin/packed (default ~/.cache)"},
       KnownVariable{"XDG_CONFIG_HOME", "holds burin/config.toml (default ~/.config)"},
       KnownVariable{"XDG_DATA_HOME", "holds burin/models (default ~/.local/share)"},
       KnownVariable{"XDG_STATE_HOME", "holds burin/chat_history (default ~/.local/state)"},

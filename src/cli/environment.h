@@ -13,6 +13,7 @@ namespace burin::cli {
 struct Environment {
   hub::HubPaths paths;
   std::filesystem::path state_dir;    // XDG_STATE_HOME/burin; may be empty
+  std::filesystem::path cache_dir;    // XDG_CACHE_HOME/burin; may be empty
   std::filesystem::path config_file;  // XDG_CONFIG_HOME/burin/config.toml; may be empty
   hub::Variables variables;
   bool no_color = false;

@@ -27,6 +27,14 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::filesystem::path pack_folder(const Context& context) {
+  if (context.environment.cache_dir.empty()) {
+    throw Error(ErrorCode::InvalidArgument, "keep-packed", "no folder for caches is known")
+        .hint("set HOME or XDG_CACHE_HOME");
+  }
+  return context.environment.cache_dir / "packed";
+}
+
 }  // namespace
 
 hub::ResolvedModel model_of(const Context& context) {
@@ -37,6 +45,9 @@ std::unique_ptr<engine::Backend> load_model(Context& context, const hub::Resolve
   engine::LoadOptions options = load_options_from(context.arguments);
   options.model_dir = model.dir;
   options.with_tokenizer = with_tokenizer;
+  if (context.arguments.has("--keep-packed")) {
+    options.pack_folder = pack_folder(context);
+  }
   if (context.arguments.has("--draft")) {
     options.draft_dir = hub::resolve_model(context.arguments.text("--draft"), context.environment.paths).dir;
   }

@@ -129,7 +129,7 @@ std::vector<Option> execution_options() {
        .kind = Choice,
        .value_name = "fast|exact",
        .default_text = "fast",
-       .help = "fast rounds the inputs of 4- and 8-bit weights to one or two int8 terms (CPU); exact computes every "
+       .help = "fast rounds the inputs of quantized weights to one or two int8 terms (CPU); exact computes every "
                "product in float32"},
       {.name = "--threads",
        .kind = Integer,
@@ -138,6 +138,11 @@ std::vector<Option> execution_options() {
        .low = 0,
        .high = 1024,
        .help = "CPU threads; 0: as many as the process may use"},
+      {.name = "--keep-packed",
+       .help =
+           "keep the weights as the CPU's kernels want them in burin's cache folder: later loads are faster, for as "
+           "much disk again as the model has",
+       .configurable = true},
   };
 }
 

@@ -24,6 +24,7 @@ struct LoadOptions {
   Precision precision = Precision::Fast;
   int threads = 0;  // 0: as many as the process may use
   bool with_tokenizer = true;
+  std::filesystem::path pack_folder;  // where packed weights are kept, for faster loads; empty: nowhere
   std::function<void(double fraction)> on_progress;
 };
 

@@ -1,6 +1,7 @@
-// y = x W^T for affine weights in panels of 32 rows, laid out for one sequential pass over memory, and int8 activations.
-// Codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4, those of 5 and 6 in 8. Activations are rounded by 32; where a part is large beside the rest of its row, a second int8 term
-// takes what the first left. A row's result does not depend on the rows beside it.
+// y = x W^T for affine weights in panels of 32 rows, laid out for one sequential pass over memory, and int8
+// activations. Codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4, those of 5 and 6 in 8. Activations are
+// rounded by 32; where a part is large beside the rest of its row, a second int8 term takes what the first left. A
+// row's result does not depend on the rows beside it.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 
 namespace burin::kernels {
 
+constexpr int kPackedLayout = 1;      // to be raised when the order of bytes changes
 constexpr int64_t kPanelHeight = 32;  // rows of W in a panel
 constexpr int64_t kLanes = 16;        // of them in a record
 constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel

@@ -131,6 +131,9 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
       foreign ? nn::QuantizationMap::from_shapes() : nn::QuantizationMap::from_config(config);
 
   WeightFiles files(model_dir);
+  if (!options.pack_folder.empty() && options.precision == ops::Precision::Fast) {
+    files.keep_packed(pack_path(options.pack_folder, model_dir));
+  }
   if (architecture.sanitize != nullptr) {
     files.rename(architecture.sanitize);
   }

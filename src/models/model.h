@@ -41,6 +41,7 @@ class Model {
 
 struct LoadModelOptions {
   ops::Precision precision = ops::Precision::Exact;
+  std::filesystem::path pack_folder;  // where packed weights are kept between loads; empty: nowhere
   std::function<void(double fraction)> on_progress;
 };
 

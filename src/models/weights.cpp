@@ -130,7 +130,7 @@ std::vector<fs::path> weight_files(const fs::path& model_dir) {
   return files;
 }
 
-WeightFiles::WeightFiles(const fs::path& model_dir) {
+WeightFiles::WeightFiles(const fs::path& model_dir) : model_dir_(model_dir) {
   const std::vector<fs::path> files = weight_files(model_dir);
   check_index(model_dir, files);
   for (const fs::path& file : files) {
@@ -293,6 +293,28 @@ std::shared_ptr<ops::PackedWeight> WeightFiles::allocate_packed(const ops::Quant
   return weight;
 }
 
+void WeightFiles::keep_packed(const fs::path& path) {
+  pack_path_ = path;
+  pack_key_ = pack_key(model_dir_);
+  pack_file_ = PackFile::open(path, pack_key_);
+  pack_fits_ = pack_file_.has_value();
+}
+
+/** Whether the weight, the next of the model, comes from the file of kept ones. */
+bool WeightFiles::read_kept(ops::PackedWeight& weight) {
+  const TensorInfo* const kept = pack_file_ ? pack_file_->find(packed_.size(), weight.matrix()) : nullptr;
+  pack_fits_ = pack_fits_ && kept != nullptr;
+  for (uint64_t at = 0; kept != nullptr && at < kept->nbytes; at += kPiece) {
+    jobs_.push_back({.file = &pack_file_->file(),
+                     .offset = kept->offset + at,
+                     .nbytes = std::min(kPiece, kept->nbytes - at),
+                     .target = weight.data() + at,
+                     .widen = false,
+                     .is_bfloat16 = false});
+  }
+  return kept != nullptr;
+}
+
 ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, int bits) {
   Entry& codes = entries_.at(path + ".weight");
   Entry& scales = entries_.at(path + ".scales");
@@ -309,6 +331,11 @@ ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, 
   job.shape.bits = bits;
   job.weight = allocate_packed(job.shape);
   codes.taken = scales.taken = biases.taken = true;
+  const bool kept = read_kept(*job.weight);
+  packed_.push_back(job.weight);
+  if (kept) {
+    return job.weight;
+  }
   const ops::PackedMatrix& matrix = job.weight->matrix();
   const int64_t step = std::max<int64_t>(1, kPackPiece / matrix.panel_bytes());
   for (int64_t panel = 0; panel < matrix.panels(); panel += step) {
@@ -324,6 +351,11 @@ ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shap
     entries_.at(source).taken = true;
   }
   auto weight = allocate_packed(shape);
+  const bool kept = read_kept(*weight);
+  packed_.push_back(weight);
+  if (kept) {
+    return weight;
+  }
   computations_.emplace_back([shape, weight, fill = std::move(fill)] {
     const Filled bytes = fill();
     ops::pack(with_data(shape, bytes), 0, weight->matrix().panels(), weight->data());
@@ -343,6 +375,14 @@ void WeightFiles::run(const ReadJob& job) {
 }
 
 void WeightFiles::read_all(int threads, const std::function<void(double)>& on_progress) {
+  run_jobs(threads, on_progress);
+  if (!pack_path_.empty() && !pack_fits_ && !packed_.empty()) {
+    pack_file_.reset();
+    write_pack_file(pack_path_, pack_key_, model_dir_, packed_);
+  }
+}
+
+void WeightFiles::run_jobs(int threads, const std::function<void(double)>& on_progress) {
   const size_t total = jobs_.size() + computations_.size();
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/safetensors.h"
 #include "models/architecture.h"
+#include "models/pack_file.h"
 #include "nn/parameters.h"
 
 namespace burin::models {
@@ -36,6 +37,9 @@ class WeightFiles : public nn::TensorSource {
   using Filled = std::array<std::vector<std::byte>, 3>;
   ops::PackedWeightPtr pack_computed(const ops::QuantizedMatrix& shape, const std::vector<std::string>& sources,
                                      std::function<Filled()> fill);
+
+  /** Packed weights are read from `path` where it fits this model, and else kept there once read_all is done. */
+  void keep_packed(const std::filesystem::path& path);
 
   std::vector<std::string> names() const;
   /** The tensor's bytes as they are in the file. Threads: any. Throws: Corrupt when the file ends early. */
@@ -76,6 +80,8 @@ class WeightFiles : public nn::TensorSource {
   struct PackJob;
   static void pack_panels(const PackJob& job, int64_t begin, int64_t end);
   std::shared_ptr<ops::PackedWeight> allocate_packed(const ops::QuantizedMatrix& shape);
+  bool read_kept(ops::PackedWeight& weight);
+  void run_jobs(int threads, const std::function<void(double fraction)>& on_progress);
   void add_file(const std::filesystem::path& path);
   mx::allocator::Data allocate(uint64_t size, const std::string& name);
   static void run(const ReadJob& job);
@@ -85,6 +91,12 @@ class WeightFiles : public nn::TensorSource {
   std::vector<ReadJob> jobs_;
   std::vector<std::function<void()>> computations_;
   ops::PackedArena arena_;
+  std::filesystem::path model_dir_;
+  std::filesystem::path pack_path_;  // empty: packed weights are not kept
+  std::string pack_key_;
+  std::optional<PackFile> pack_file_;
+  bool pack_fits_ = false;  // so far
+  std::vector<ops::PackedWeightPtr> packed_;
   uint64_t taken_bytes_ = 0;
 };
 

@@ -157,6 +157,7 @@ TEST_F(Abi, ListsWithCountsButNoPointersAreRefused) {
   ASSERT_EQ(burin_engine_new(&options, &raw, nullptr), BURIN_OK);
   burin_load_options load;
   burin_load_options_init(&load, sizeof load);
+  EXPECT_EQ(load.precision, BURIN_PRECISION_FAST);
   load.model = "tiny";
   ASSERT_EQ(burin_engine_load(raw, &load, nullptr, nullptr, nullptr), BURIN_OK);
   const auto status = [&](auto change) {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace burin::backends {
+namespace burin::models {
 
 /**
  * 16 hexadecimal digits made of config.json and of the sizes and samples of all model*.safetensors in the folder.
@@ -12,4 +12,4 @@ namespace burin::backends {
  */
 std::string model_fingerprint(const std::filesystem::path& model_dir);
 
-}  // namespace burin::backends
+}  // namespace burin::models

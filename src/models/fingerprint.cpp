@@ -1,4 +1,4 @@
-#include "backends/fingerprint.h"
+#include "models/fingerprint.h"
 
 #include <fmt/core.h>
 
@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "models/weights.h"
 
-namespace burin::backends {
+namespace burin::models {
 namespace {
 
 namespace fs = std::filesystem;
@@ -49,10 +49,10 @@ void add_file(Hash& hash, const fs::path& path) {
 std::string model_fingerprint(const fs::path& model_dir) {
   Hash hash;
   add_file(hash, model_dir / "config.json");
-  for (const fs::path& file : models::weight_files(model_dir)) {
+  for (const fs::path& file : weight_files(model_dir)) {
     add_file(hash, file);
   }
   return fmt::format("{:016x}", hash.value());
 }
 
-}  // namespace burin::backends
+}  // namespace burin::models
