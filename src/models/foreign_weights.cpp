@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "models/repack.h"
+#include "ops/half.h"
 
 namespace burin::models {
 namespace {
@@ -55,7 +56,7 @@ void store_floats(const std::vector<float>& values, mx::Dtype dtype, std::byte* 
   std::vector<uint16_t> half;
   half.reserve(values.size());
   for (const float value : values) {
-    half.push_back(dtype == mx::float16 ? std::bit_cast<uint16_t>(static_cast<_Float16>(value)) : to_bfloat16(value));
+    half.push_back(dtype == mx::float16 ? std::bit_cast<uint16_t>(static_cast<_Float16>(value)) : ops::float_to_bfloat16(value));
   }
   store(half, out);
 }

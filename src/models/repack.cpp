@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/half.h"
+
 namespace burin::models {
 namespace {
 
@@ -36,7 +38,7 @@ constexpr std::array<float, 16> kE2m1{0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  
                                       -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
 
 float round_to_bfloat16(float value) {
-  return std::bit_cast<float>(static_cast<uint32_t>(to_bfloat16(value)) << 16);
+  return std::bit_cast<float>(static_cast<uint32_t>(ops::float_to_bfloat16(value)) << 16);
 }
 
 }  // namespace
@@ -121,14 +123,6 @@ std::vector<float> dequantize_nvfp4(std::span<const uint8_t> codes, std::span<co
     out[i] = kE2m1[static_cast<size_t>(code)] * (e4m3()[scales[i / 16]] * global_scale);
   }
   return out;
-}
-
-uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) {
-    return static_cast<uint16_t>((bits >> 16) | 0x40U);
-  }
-  return static_cast<uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
 }  // namespace burin::models

@@ -34,7 +34,4 @@ std::vector<float> dequantize_fp8(std::span<const uint8_t> codes, std::span<cons
 std::vector<float> dequantize_nvfp4(std::span<const uint8_t> codes, std::span<const uint8_t> scales,
                                     const MatrixShape& shape, float global_scale);
 
-/** The nearest bfloat16, ties to even; NaN stays NaN. */
-uint16_t to_bfloat16(float value);
-
 }  // namespace burin::models

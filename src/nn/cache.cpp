@@ -94,14 +94,14 @@ std::pair<mx::array, mx::array> KVCache::update_and_fetch(const mx::array& keys,
   return {tokens(*keys_, 0, offset_), tokens(*values_, 0, offset_)};
 }
 
-ops::Mask KVCache::make_mask(int new_tokens, int window) const {
+ops::Mask Cache::make_mask(int new_tokens, int window) const {
   if (window > 0) {
     return ops::Mask::of(windowed_causal_mask(new_tokens, offset_, window));
   }
   return new_tokens == 1 ? ops::Mask::none() : ops::Mask::causal();
 }
 
-int KVCache::trim(int count) {
+int Cache::trim(int count) {
   const int n = std::min(offset_, count);
   offset_ -= n;
   return n;
@@ -197,8 +197,7 @@ ops::Mask RotatingKVCache::make_mask(int new_tokens, int window) const {
 }
 
 int RotatingKVCache::trim(int count) {
-  const int n = std::min(offset_, count);
-  offset_ -= n;
+  const int n = Cache::trim(count);
   idx_ -= n;
   return n;
 }

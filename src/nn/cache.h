@@ -42,17 +42,23 @@ class Cache {
   virtual mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values,
                            const AttendParams& params, const ops::Mask& mask) = 0;
   /** Mask for `new_tokens` queries that are about to be appended; `window` 0 means full attention. */
-  virtual ops::Mask make_mask(int new_tokens, int window) const = 0;
+  virtual ops::Mask make_mask(int new_tokens, int window) const;
   /** Tokens seen so far; the position of the next one. */
-  virtual int offset() const = 0;
+  int offset() const { return offset_; }
   /** Whether tokens can be taken back, now or after `more` have been appended. */
-  virtual bool is_trimmable(int more = 0) const = 0;
+  virtual bool is_trimmable(int /*more*/ = 0) const { return true; }
   /** Forgets the newest `count` tokens; returns how many. */
-  virtual int trim(int count) = 0;
+  virtual int trim(int count);
   virtual CacheState state() const = 0;
   /** Adds what is to be evaluated after a prefill chunk, so that the graph does not grow. */
   virtual void collect_pending(std::vector<mx::array>& arrays) const;
   virtual uint64_t nbytes() const;
+
+ protected:
+  Cache() = default;
+  explicit Cache(int offset) : offset_(offset) {}
+
+  int offset_ = 0;
 };
 
 using CacheList = std::vector<std::unique_ptr<Cache>>;
@@ -69,6 +75,7 @@ std::unique_ptr<Cache> make_cache(const CacheState& state, const CacheShape& sha
 /** Caches of whole keys and values. */
 class FloatCache : public Cache {
  public:
+  using Cache::Cache;
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
   /** Appends (B, K, L, Dh) and returns all keys and values that the new queries may look at. */
@@ -81,18 +88,13 @@ class KVCache : public FloatCache {
   static constexpr int kStep = 256;
   KVCache() = default;
   KVCache(mx::array keys, mx::array values, int offset)
-      : keys_(std::move(keys)), values_(std::move(values)), offset_(offset) {}
+      : FloatCache(offset), keys_(std::move(keys)), values_(std::move(values)) {}
   std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
-  ops::Mask make_mask(int new_tokens, int window) const override;
-  int offset() const override { return offset_; }
-  bool is_trimmable(int /*more*/ = 0) const override { return true; }
-  int trim(int count) override;
   CacheState state() const override;
 
  private:
   std::optional<mx::array> keys_;
   std::optional<mx::array> values_;
-  int offset_ = 0;
 };
 
 /** Keeps the first `keep` and the newest tokens, `max_size` in all. */
@@ -105,15 +107,14 @@ class RotatingKVCache : public FloatCache {
     int idx = 0;
   };
   RotatingKVCache(mx::array keys, mx::array values, Place place, int max_size, int keep)
-      : keys_(std::move(keys)),
+      : FloatCache(place.offset),
+        keys_(std::move(keys)),
         values_(std::move(values)),
         max_size_(max_size),
         keep_(keep),
-        offset_(place.offset),
         idx_(place.idx) {}
   std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
   ops::Mask make_mask(int new_tokens, int window) const override;
-  int offset() const override { return offset_; }
   bool is_trimmable(int more = 0) const override { return offset_ + more < max_size_; }
   int trim(int count) override;
   CacheState state() const override;
@@ -128,7 +129,6 @@ class RotatingKVCache : public FloatCache {
   std::optional<mx::array> values_;
   int max_size_;
   int keep_;
-  int offset_ = 0;
   int idx_ = 0;
 };
 

@@ -126,7 +126,7 @@ void quantize_caches(CacheList& caches, const KVQuantization& quantization) {
 }
 
 QuantizedKVCache::QuantizedKVCache(ops::QuantizedWeight keys, ops::QuantizedWeight values, int offset)
-    : keys_(std::move(keys)), values_(std::move(values)), offset_(offset) {}
+    : Cache(offset), keys_(std::move(keys)), values_(std::move(values)) {}
 
 mx::array QuantizedKVCache::attend(const mx::array& q, const mx::array& keys, const mx::array& values,
                                    const AttendParams& params, const ops::Mask& mask) {
@@ -135,16 +135,6 @@ mx::array QuantizedKVCache::attend(const mx::array& q, const mx::array& keys, co
   offset_ += keys.shape(2);
   const auto used = [this](const mx::array& buffer) { return tokens(buffer, offset_); };
   return ops::quantized_attention(q, each(keys_, used), each(values_, used), params.scale, params.softcap, mask);
-}
-
-ops::Mask QuantizedKVCache::make_mask(int new_tokens, int /*window*/) const {
-  return new_tokens == 1 ? ops::Mask::none() : ops::Mask::causal();
-}
-
-int QuantizedKVCache::trim(int count) {
-  const int n = std::min(offset_, count);
-  offset_ -= n;
-  return n;
 }
 
 CacheState QuantizedKVCache::state() const {

@@ -37,16 +37,11 @@ class QuantizedKVCache : public Cache {
   QuantizedKVCache(ops::QuantizedWeight keys, ops::QuantizedWeight values, int offset);
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
-  ops::Mask make_mask(int new_tokens, int window) const override;
-  int offset() const override { return offset_; }
-  bool is_trimmable(int /*more*/ = 0) const override { return true; }
-  int trim(int count) override;
   CacheState state() const override;
 
  private:
   ops::QuantizedWeight keys_;  // (B, K, S, ..)
   ops::QuantizedWeight values_;
-  int offset_ = 0;
 };
 
 }  // namespace burin::nn

@@ -7,7 +7,7 @@
 namespace burin::nn {
 
 StepCache::StepCache(const CacheShape& shape, ops::LayerStores stores, int offset)
-    : shape_(shape), stores_(std::move(stores)), newest_(mx::array(0.0F)), offset_(offset) {}
+    : Cache(offset), shape_(shape), stores_(std::move(stores)), newest_(mx::array(0.0F)) {}
 
 const ops::LayerStores& StepCache::stores(int batch) {
   while (stores_.size() < static_cast<size_t>(batch)) {
@@ -36,16 +36,6 @@ void StepCache::quantize(int group_size) {
 mx::array StepCache::attend(const mx::array& /*q*/, const mx::array& /*keys*/, const mx::array& /*values*/,
                             const AttendParams& /*params*/, const ops::Mask& /*mask*/) {
   throw Error(ErrorCode::Internal, "cache", "a cache of decoder steps was given to a layer of its own");
-}
-
-ops::Mask StepCache::make_mask(int new_tokens, int /*window*/) const {
-  return new_tokens == 1 ? ops::Mask::none() : ops::Mask::causal();
-}
-
-int StepCache::trim(int count) {
-  const int n = std::min(offset_, count);
-  offset_ -= n;
-  return n;
 }
 
 void StepCache::collect_pending(std::vector<mx::array>& arrays) const {

@@ -23,10 +23,6 @@ class StepCache : public Cache {
 
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
-  ops::Mask make_mask(int new_tokens, int window) const override;
-  int offset() const override { return offset_; }
-  bool is_trimmable(int /*more*/ = 0) const override { return true; }
-  int trim(int count) override;
   void collect_pending(std::vector<mx::array>& arrays) const override;
   /** As KVCache has it, in float32. */
   CacheState state() const override;
@@ -36,7 +32,6 @@ class StepCache : public Cache {
   CacheShape shape_;
   ops::LayerStores stores_;
   std::optional<mx::array> newest_;
-  int offset_ = 0;
   int group_ = 0;  // of int8; 0: bfloat16
 };
 

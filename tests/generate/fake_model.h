@@ -19,16 +19,7 @@ class CountingCache : public nn::Cache {
     return q;
   }
   ops::Mask make_mask(int, int) const override { return {}; }
-  int offset() const override { return offset_; }
-  bool is_trimmable(int = 0) const override { return true; }
-  int trim(int count) override {
-    offset_ -= count;
-    return count;
-  }
   nn::CacheState state() const override { return {.class_name = "CountingCache", .arrays = {}, .scalars = {}}; }
-
- private:
-  int offset_ = 0;
 };
 
 /** Puts all weight on `next(last id)`; remembers the length of every call. */
