@@ -23,6 +23,7 @@ class Fault:
     times: int | None = 1
     # Instead of the answer, or to its head:
     status: int | None = None
+    claim: int | None = None  # another status in front of the true body
     headers: dict = dataclasses.field(default_factory=dict)  # None as value removes the header
     body: object = None  # bytes, or a callable that gives an iterator: sent in chunks, perhaps for ever
     redirect: str | None = None  # "@self" makes a loop

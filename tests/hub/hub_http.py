@@ -136,7 +136,7 @@ class Connection(socketserver.StreamRequestHandler):
         self.send(request, self.faulty(request, fault), fault)
 
     def faulty(self, request, fault):
-        if fault.redirect:
+        if fault.redirect is not None:
             target = request.target if fault.redirect == "@self" else fault.redirect
             answer = Answer(fault.status or 302, {"Location": target})
         elif fault.status is not None or fault.body is not None:
@@ -151,6 +151,7 @@ class Connection(socketserver.StreamRequestHandler):
             answer.body, answer.start, answer.stop = gzip.compress(data), 0, None
             answer.headers["Content-Encoding"] = "gzip"
         answer.headers |= fault.headers
+        answer.status = fault.claim or answer.status
         return answer
 
     def send(self, request, answer, fault):
