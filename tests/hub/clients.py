@@ -1,9 +1,54 @@
-"""Two clients behind one face, each with a cache of its own: Python's snapshot_download, and `burin pull`."""
+"""The program under test, and two clients behind one face: Python's snapshot_download and `burin pull`."""
 
 import dataclasses
+import json
+import os
+import subprocess
 
 from huggingface_hub import snapshot_download
 from trees import assert_sound, offline
+
+FULL = os.environ.get("BURIN_FULL") == "1"
+
+
+class Burin:
+    """The program with an environment of its own, pointed at a hub and a cache."""
+
+    def __init__(self, program, endpoint, home):
+        self.program, self.home, self.cache = program, home, home / "hub"
+        home.mkdir(parents=True, exist_ok=True)
+        self.env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home / "user"),
+            "HF_HOME": str(home),
+            "HF_ENDPOINT": endpoint,
+            "BURIN_MODELS": str(home / "models"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_CACHE_HOME": str(home / "xdg-cache"),
+            "XDG_DATA_HOME": str(home / "data"),
+        } | {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+
+    def start(self, *words, before=(), **env):
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([*before, self.program, *words], cwd=self.home, env=self.env | env, text=True, **pipes)
+
+    def run(self, *words, before=(), timeout=60, **env):
+        """(exit status, stdout, stderr); a program that outlives the time-out is killed and fails the test."""
+        process = self.start(*words, before=before, **env)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return process.returncode, out, err
+
+    def pull(self, repo, *words, **options):
+        """(exit status, envelope) of `pull --json`; anything but one JSON object on stdout is a failure."""
+        status, out, err = self.run("pull", repo, *words, "--json", **options)
+        assert out.count("\n") == 1, (status, out, err)
+        return status, json.loads(out)
 
 
 @dataclasses.dataclass(frozen=True)

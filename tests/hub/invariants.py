@@ -63,7 +63,7 @@ def check(cache, repos, promised=lambda name: True):
         blobs = folder / "blobs"
         if blobs.exists():
             check_blobs(blobs)
-        for snapshot in (folder / "snapshots").iterdir():
+        for snapshot in (folder / "snapshots").glob("*"):
             check_snapshot(snapshot, repo, blobs)
         check_refs(folder, repo, promised)
         for listing in (folder / "trees").glob("*.json"):

@@ -7,8 +7,7 @@ import os
 import random
 
 import pytest
-from clients import Program, Python
-from conftest import FULL, Burin
+from clients import FULL, Burin, Program, Python
 from fake_hub import FakeHub
 from hub_data import Blob
 from huggingface_hub import constants, errors, hf_hub_download

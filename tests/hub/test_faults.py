@@ -11,7 +11,7 @@ import time
 import injection
 import invariants
 import pytest
-from conftest import FULL, Burin
+from clients import FULL, Burin
 from fake_hub import FakeHub
 from hub_faults import Fault
 from trees import assert_sound, tree
@@ -30,7 +30,7 @@ FILES = {
 NEXT = FILES | {"config.json": b"{}", "new/file.bin": b"new" * 1000}
 
 needs_strace = pytest.mark.skipif(injection.why_not() is not None, reason=str(injection.why_not()))
-can_mount = subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
+can_mount = shutil.which("unshare") and subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
 needs_mount = pytest.mark.skipif(not can_mount, reason="mount namespaces are not allowed here")
 
 

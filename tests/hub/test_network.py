@@ -14,7 +14,7 @@ import time
 
 import invariants
 import pytest
-from conftest import Burin
+from clients import Burin
 from fake_hub import FakeHub
 from hub_data import Repo
 from hub_faults import Fault

@@ -7,8 +7,7 @@ import sys
 import injection
 import invariants
 import pytest
-from clients import Python
-from conftest import FULL, Burin
+from clients import FULL, Burin, Python
 from fake_hub import FakeHub
 from hub_faults import Fault
 from trees import tree
