@@ -15,8 +15,9 @@ OK, NETWORK, PERMISSION, CORRUPT, NOT_FOUND = 0, 5, 6, 7, 3
 REFUSED = (NETWORK, CORRUPT)
 RETRIED = 45  # seconds that five retries (1 + 2 + 4 + 8 + 8, a quarter more by chance) may take, with the time-outs
 
-BIG = random.Random(7).randbytes(3_000_000)
-FILES = {"config.json": b'{"model_type": "llama"}', "model.safetensors": BIG, "sub/vocab.txt": b"words\n" * 500}
+BIG = random.Random(7).randbytes(6_000_000)
+MEDIUM = random.Random(8).randbytes(1_000_000)
+FILES = {"config.json": b'{"model_type": "llama"}', "model.safetensors": BIG, "sub/medium.bin": MEDIUM, "sub/vocab.txt": b"words\n" * 500}
 INFO, TREE = "/api/models/org/tiny*", "/api/models/org/tiny/tree/*"
 SMALL_FILE, LARGE_FILE = "*/config.json", "*/model.safetensors"
 
@@ -42,8 +43,8 @@ def add(name, allowed, *faults, deadline=20, prepare=None, within=None):
     CASES[name] = Case(run, allowed if isinstance(allowed, tuple) else (allowed,), deadline, within)
 
 
-def body(**what):
-    return Fault(origin="cdn", method="GET", **what)
+def body(content=BIG, **what):
+    return Fault(f"/{Blob(content).sha256}", origin="cdn", method="GET", **what)
 
 
 def is_info(request):
@@ -117,16 +118,32 @@ add("429-retry-after", OK, too_many_requests(1, retry_after=True, origin="cdn"))
 add("429-retry-after-date", OK, Fault(INFO, status=429, headers={"Retry-After": "Fri, 02 Jan 2026 03:04:05 GMT"}))
 add("503-retry-after-nonsense", OK, Fault(INFO, status=503, headers={"Retry-After": "-5 soon"}))
 
-for name, at in (("0", 0), ("1", 1), ("middle", 1_500_000), ("last", len(BIG) - 1)):
-    add(f"cut-at-{name}", OK, body(cut=at))
-    add(f"reset-at-{name}", OK, body(cut=at, reset=True))
+for file, content in (("large", BIG), ("medium", MEDIUM)):
+    for name, at in (("0", 0), ("1", 1), ("middle", 700_000), ("last", len(content) - 1)):
+        add(f"cut-{file}-at-{name}", OK, body(content, cut=at))
+        add(f"reset-{file}-at-{name}", OK, body(content, cut=at, reset=True))
+    last, total = len(content) - 1, len(content)
+    cut = body(content, cut=500_000)
+    add(f"cut-{file}-twice", OK, body(content, cut=500_000), body(content, cut=300_000))
+    add(f"stall-{file}-once", OK, body(content, stall=(600_000, 60)))
+    add(f"flip-{file}-once", OK, body(content, flip=654_321))
+    add(f"flip-{file}-always", CORRUPT, body(content, flip=654_321, times=None))
+    add(f"flip-{file}-then-cut", OK, body(content, flip=5, cut=600_000))
+    add(f"range-of-{file}-ignored-after-cut", OK, cut, body(content, ignore_range=True))
+    for name, text in {"elsewhere": f"bytes 5-{last}/{total}", "of-another-total": f"bytes 500000-{last}/99999999", "nonsense": "bytes x-y/z", "none": None}.items():
+        add(f"range-of-{file}-{name}", (OK, *REFUSED), cut, body(content, headers={"Content-Range": text}))
+    add(f"range-of-{file}-never-satisfiable", (OK, *REFUSED), cut, body(content, status=416), deadline=RETRIED)
+    add(f"range-of-{file}-claimed-whole", (OK, *REFUSED), cut, body(content, claim=200, headers={"Content-Range": None}))
+    add(f"partial-{file}-unasked", (OK, *REFUSED), body(content, headers={"Content-Range": f"bytes 0-{last}/{total}"}, claim=206))
+    add(f"partial-{file}-unasked-elsewhere", (OK, *REFUSED), body(content, headers={"Content-Range": f"bytes 7-{last + 7}/{total + 7}"}, claim=206))
+    for text in ("10", f"{total + 1}", "999999999999999999999", "-1", "x"):
+        add(f"length-of-{file}-{text}", (OK, *REFUSED), body(content, headers={"Content-Length": text}), deadline=RETRIED)
 add("cut-small-file", OK, Fault("/api/resolve-cache/*", method="GET", cut=3))
 add("cut-listing", OK, Fault(TREE, cut=30))
 add("cut-info", OK, Fault(INFO, where=is_info, cut=10))
 add("cut-every-700000", OK, body(cut=700_000, times=4), deadline=30)
 add("cut-always-at-0", NETWORK, body(cut=0, times=None), deadline=RETRIED)
 add("reset-instead-of-a-head", OK, body(reset=True), Fault(INFO, reset=True), Fault(TREE, reset=True))
-add("stall-once", OK, body(stall=(1_000_000, 60)))
 add("stall-always-at-the-start", NETWORK, body(stall=(0, 60), times=None), deadline=RETRIED + 15)
 add("silent-once", OK, Fault(INFO, where=is_info, silent=True))
 add("silent-listing-once", OK, Fault(TREE, silent=True))
@@ -134,21 +151,9 @@ add("silent-always", NETWORK, Fault(times=None, silent=True), deadline=RETRIED +
 add("slow-to-begin", OK, body(delay=1), Fault(INFO, delay=1))
 add("slow-but-moving", OK, body(rate=1_000_000))
 
-add("flip-once", OK, body(flip=1_234_567))
-add("flip-always", CORRUPT, body(flip=1_234_567, times=None))
 add("flip-small-once", OK, Fault("/api/resolve-cache/*", method="GET", flip=2))
 add("flip-small-always", CORRUPT, Fault("/api/resolve-cache/*", method="GET", flip=2, times=None))
-add("flip-then-cut", OK, body(flip=5, cut=1_000_000))
 add("another-body", (CORRUPT, NETWORK), body(body=b"<html>log in</html>", times=None))
-add("range-ignored-after-cut", OK, body(cut=1_000_000), body(ignore_range=True))
-add("range-answered-elsewhere", (OK, *REFUSED), body(cut=1_000_000), body(headers={"Content-Range": f"bytes 5-{len(BIG) - 1}/{len(BIG)}"}))
-add("range-of-another-total", (OK, *REFUSED), body(cut=1_000_000), body(headers={"Content-Range": "bytes 1000000-2999999/9999999"}))
-add("range-is-nonsense", (OK, *REFUSED), body(cut=1_000_000), body(headers={"Content-Range": "bytes x-y/z"}))
-add("range-missing", (OK, *REFUSED), body(cut=1_000_000), body(headers={"Content-Range": None}))
-add("range-never-satisfiable", (OK, *REFUSED), body(cut=1_000_000), body(status=416), deadline=RETRIED)
-add("partial-unasked", (OK, *REFUSED), body(headers={"Content-Range": "bytes 0-2999999/3000000"}, claim=206), deadline=RETRIED)
-for text in ("10", "3000001", "999999999999999999999", "-1", "x"):
-    add(f"length-{text}", (OK, *REFUSED), body(headers={"Content-Length": text}), deadline=RETRIED)
 add("length-and-chunks", (OK, *REFUSED), body(headers={"Transfer-Encoding": "chunked"}), deadline=RETRIED)
 add("gzip-body-once", (OK, *REFUSED), body(gzip=True))
 add("gzip-body-always", REFUSED, body(gzip=True, times=None), deadline=RETRIED)
@@ -168,16 +173,14 @@ add("redirect-without-location", REFUSED, Fault(SMALL_FILE, status=302, times=No
 add("info-to-the-cdn", (*REFUSED, NOT_FOUND, PERMISSION), prepare=lambda hub, repo: hub.faults.append(Fault(INFO, redirect=f"{hub.cdn}/x", times=None)))
 for name, target in {"cdn": "@cdn/x", "other-port": "http://127.0.0.1:1/x", "other-host": "http://localhost:1/x", "https": "https://127.0.0.1:1/x"}.items():
     add(f"next-{name}", REFUSED, prepare=next_page(target))
-add("next-itself", REFUSED, prepare=next_page("@hub/api/models/org/tiny/tree/main?recursive=true"), within=few_requests(300), deadline=30)
+add("next-itself", (*REFUSED, 8), prepare=next_page("@hub/api/models/org/tiny/tree/main?recursive=true"), within=few_requests(300), deadline=30)
 add("next-nonsense", (OK, *REFUSED), Fault(TREE, headers={"Link": '<<>>; rel="next", ;;;,'}, times=None))
-add("endless-pages", REFUSED, prepare=endless_pages, deadline=60)
+add("endless-pages", (*REFUSED, 8), prepare=endless_pages, deadline=60)
 add("branch-moves-after-info", OK, prepare=moved(TREE))
 add("branch-moves-before-bodies", OK, prepare=moved("*/resolve/*", 1))
 
 add("endless-listing", REFUSED, Fault(TREE, body=endless_listing, times=None), deadline=60)
 add("endless-info", REFUSED, Fault(INFO, where=is_info, body=endless_string, times=None), deadline=60)
-add("partial-unasked-elsewhere", (OK, *REFUSED), body(headers={"Content-Range": "bytes 7-3000006/3000007"}, claim=206), deadline=RETRIED)
-add("range-claimed-whole", (OK, *REFUSED), body(cut=1_000_000), body(claim=200, headers={"Content-Range": None}), deadline=RETRIED)
 add("endless-body", (OK, *REFUSED), body(body=endless_string), deadline=30)
 for name, text in {
     "deep": deep_json(), "cut-off": b'[{"path": "a', "empty": b"", "html": b"<html></html>", "null": b"null", "number": b"7", "nul": b"\0\0",

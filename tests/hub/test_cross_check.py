@@ -124,6 +124,7 @@ add_filter("exclude-wins", ["config.json", "README.md"], ["config*"])
 add_filter("everything", ["*"])
 add_filter("only-one-shard", ["model-00002-of-00002.safetensors"])
 
+add_repo("without-a-namespace", "gpt2")
 add_repo("dots", "a.b/c_d-e.f")
 add_repo("upper", "Org/TINY-4bit")
 add_repo("private", "org/private", private=True)

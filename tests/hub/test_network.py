@@ -16,9 +16,9 @@ import invariants
 import pytest
 from clients import Burin
 from fake_hub import FakeHub
-from hub_data import Repo
+from hub_data import Blob, Repo
 from hub_faults import Fault
-from network_cases import CASES, FILES, INFO, OK, RETRIED
+from network_cases import BIG, CASES, FILES, INFO, OK, RETRIED
 
 PATIENCE = {"HF_HUB_DOWNLOAD_TIMEOUT": "2", "HF_HUB_ETAG_TIMEOUT": "2", "HF_TOKEN": "hf_alice"}
 TOKENS = {"hf_alice": {"name": "alice", "access": set()}}
@@ -117,11 +117,6 @@ def test_no_such_host(program, tmp_path):
     assert status == 5 and "hub.invalid" in json.dumps(envelope["error"])
 
 
-def test_a_token_is_not_sent_in_clear_to_another_machine(program, tmp_path):
-    status, _ = Burin(program, "http://hub.invalid", tmp_path).pull("org/tiny", **PATIENCE)
-    assert status != 0
-
-
 def test_private_gated_disabled_and_missing(program, hub, tmp_path):
     hub.tokens |= {"hf_bob": {"name": "bob", "access": set()}}
     hub.add("org/private", FILES, private=True)
@@ -142,12 +137,12 @@ def test_private_gated_disabled_and_missing(program, hub, tmp_path):
 
 @pytest.mark.parametrize("when", ["asking", "receiving", "waiting"])
 def test_interrupted(program, hub, tmp_path, when):
-    faults = {"asking": Fault(INFO, silent=True), "receiving": Fault(origin="cdn", rate=50_000), "waiting": Fault(INFO, status=429, headers={"Retry-After": "200"}, times=None)}
+    faults = {"asking": Fault(INFO, silent=True), "receiving": Fault(f"/{Blob(BIG).sha256}", rate=10_000_000), "waiting": Fault(INFO, status=429, headers={"Retry-After": "200"}, times=None)}
     repo = tiny(hub)
     hub.faults.append(faults[when])
     burin = Burin(program, hub.endpoint, tmp_path)
     process = burin.start("pull", "org/tiny", "--json")
-    wait_for(lambda: hub.faults[0].hits > 0 and (when != "receiving" or hub.requests(origin="cdn")[0].sent > 100_000))
+    wait_for(lambda: hub.faults[0].hits > 0 and (when != "receiving" or sent(hub) > 3_000_000))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=5)
     assert process.returncode == 130 and json.loads(out)["error"]["type"] == "cancelled"
@@ -155,7 +150,12 @@ def test_interrupted(program, hub, tmp_path, when):
     hub.faults.clear()
     assert burin.pull("org/tiny")[0] == 0
     if when == "receiving":
-        assert "range" in hub.requests(origin="cdn")[-1].headers, "what had come was fetched again"
+        assert sent(hub) < 2 * len(BIG), "what had come was fetched again"
+
+
+def sent(hub):
+    """Bytes of the large file that went out."""
+    return sum(request.sent for request in hub.requests(path=f"/{Blob(BIG).sha256}"))
 
 
 def wait_for(condition, seconds=10):
