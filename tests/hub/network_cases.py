@@ -13,7 +13,7 @@ from hub_faults import Fault, deep_json, endless_listing, endless_string, too_ma
 
 OK, NETWORK, PERMISSION, CORRUPT, NOT_FOUND = 0, 5, 6, 7, 3
 REFUSED = (NETWORK, CORRUPT)
-RETRIED = 45  # seconds that five retries (1 + 2 + 4 + 8 + 8, a quarter more by chance) may take, with the time-outs
+RETRIED = 30  # seconds that five retries may take, with time-outs of 2 s
 
 BIG = random.Random(7).randbytes(6_000_000)
 MEDIUM = random.Random(8).randbytes(1_000_000)

@@ -99,8 +99,8 @@ class Ground:
         """The cache but for locks: which of them are there depends on what was asked for."""
         return {path: facts for path, facts in tree(self.burin.cache).items() if not path.startswith(".locks")}
 
-    def run(self, before, **env):
-        return self.burin.run("pull", "org/tiny", "--json", before=before, **env)
+    def run(self, before, jobs=8):
+        return self.burin.run("pull", "org/tiny", "--json", "--jobs", str(jobs), before=before)
 
     def check(self):
         part = WORKLOADS["part_of_it"].__name__ in str(self.saved)  # its ref promised only what was asked for then
@@ -124,23 +124,23 @@ def ground(workload, program, path):
         place.hub.close()
 
 
-def points_of(place):
+def points_of(place, jobs=8):
     listing = place.saved.parent / "calls"
     place.restore()
-    assert place.run(injection.listing(listing))[0] == 0
+    assert place.run(injection.listing(listing), jobs)[0] == 0
     return injection.points(listing, place.burin.home)
 
 
 @needs_strace
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_killed_at_each_call(workload, program, tmp_path, record_property):
+@pytest.mark.parametrize(("workload", "jobs"), [(workload, 1) for workload in WORKLOADS] + [("fresh", 8), ("part_of_it", 8)])
+def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property):
     problems, killed = [], 0
     with ground(workload, program, tmp_path) as place:
-        points = points_of(place)
+        points = points_of(place, jobs)
         assert len(points) > 10
         for call, when in injection.sampled(points, STEP):
             place.restore()
-            status, out, err = place.run(injection.inject(call, "signal=KILL", when))
+            status, out, err = place.run(injection.inject(call, "signal=KILL", when), jobs)
             assert status in (0, -signal.SIGKILL), (out, err)
             killed += status != 0
             try:
@@ -159,9 +159,9 @@ def test_killed_at_each_call(workload, program, tmp_path, record_property):
 def test_each_call_fails(workload, error, program, tmp_path):
     problems = []
     with ground(workload, program, tmp_path) as place:
-        for call, when in injection.sampled(points_of(place), STEP):
+        for call, when in injection.sampled(points_of(place, 1), STEP):
             place.restore()
-            status, out, err = place.run(injection.inject(call, f"error={error}", when))
+            status, out, err = place.run(injection.inject(call, f"error={error}", when), 1)
             try:
                 assert status == 0 or status in TYPED, f"exit status {status}: {out}{err}"
                 place.check()
