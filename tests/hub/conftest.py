@@ -31,7 +31,7 @@ def hub():
         yield hub
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program():
     path = pathlib.Path(os.environ.get("BURIN_BIN") or ROOT / "build" / "dev" / "burin")
     if not path.exists():

@@ -99,6 +99,15 @@ def unsafe_listing(entry):
     return run
 
 
+def changed_entry(facts):
+    """The listing says something else of config.json."""
+
+    def changed(entries):
+        return [entry | (facts if entry["path"] == "config.json" else {}) for entry in entries]
+
+    return lambda hub, repo: hub.faults.append(Fault(TREE, edit=changed, times=None))
+
+
 add("nothing-wrong", OK, deadline=5)
 
 for status in (408, 429, 500, 502, 503, 504):
@@ -174,7 +183,7 @@ add("info-to-the-cdn", (*REFUSED, NOT_FOUND, PERMISSION), prepare=lambda hub, re
 for name, target in {"cdn": "@cdn/x", "other-port": "http://127.0.0.1:1/x", "other-host": "http://localhost:1/x", "https": "https://127.0.0.1:1/x"}.items():
     add(f"next-{name}", REFUSED, prepare=next_page(target))
 add("next-itself", (*REFUSED, 8), prepare=next_page("@hub/api/models/org/tiny/tree/main?recursive=true"), within=few_requests(300), deadline=30)
-add("next-nonsense", (OK, *REFUSED), Fault(TREE, headers={"Link": '<<>>; rel="next", ;;;,'}, times=None))
+add("next-nonsense", (OK, *REFUSED, NOT_FOUND), Fault(TREE, headers={"Link": '<<>>; rel="next", ;;;,'}, times=None))
 add("endless-pages", (*REFUSED, 8), prepare=endless_pages, deadline=60)
 add("branch-moves-after-info", OK, prepare=moved(TREE))
 add("branch-moves-before-bodies", OK, prepare=moved("*/resolve/*", 1))
@@ -203,7 +212,8 @@ for name, entry in {
     "size-huge": {"size": 1e30}, "size-text": {"size": "1"}, "lfs-dots": {"lfs": {"oid": "../../x", "size": 1, "pointerSize": 100}},
     "lfs-short": {"lfs": {"oid": "0" * 63, "size": 1, "pointerSize": 100}}, "lfs-text": {"lfs": "x"}, "lfs-negative": {"lfs": {"oid": "0" * 64, "size": -5, "pointerSize": 1}},
 }.items():  # fmt: skip
-    add(f"entry-{name}", REFUSED, prepare=unsafe_listing(entry))
+    # Without an object id the file itself is asked for its etag.
+    add(f"entry-{name}", (OK, *REFUSED) if "oid" in entry else REFUSED, prepare=changed_entry(entry))
 add("entry-of-petabytes", (9, CORRUPT), prepare=unsafe_listing({"lfs": {"oid": "0" * 64, "size": 1 << 60, "pointerSize": 1}}))
 for name, headers in {
     "etag-dots": {"ETag": '"../../x"', "X-Linked-Etag": '"../../x"'}, "etag-other": {"ETag": f'"{"0" * 40}"', "X-Linked-Etag": f'"{"0" * 64}"'},
