@@ -29,13 +29,14 @@ def known(calls):
 
 def listing(path, calls=MUTATING):
     """Words in front of a program that write its calls to a file."""
-    return ["strace", "-f", "-y", "-qq", "-s", "4096", "--seccomp-bpf", "-o", str(path), "-e", known(calls)]
+    return ["strace", "-f", "-y", "-qq", "-s", "4096", "-o", str(path), "-e", known(calls)]
 
 
 def inject(call, what, when=None):
     """Words in front of a program whose `when`-th such call (in any thread; None: each) is tampered with."""
+    # Not with --seccomp-bpf: strace 6.1 then miscounts the calls.
     tamper = f"inject={call}:{what}" + (f":when={when}" if when else "")
-    return ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={call}", "-e", tamper]
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", tamper]
 
 
 def points(path, below):
