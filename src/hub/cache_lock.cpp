@@ -71,8 +71,8 @@ CacheLock::CacheLock(const std::filesystem::path& file, const std::atomic<bool>&
     const int why = errno;
     ::close(std::exchange(fd_, -1));
     if (why != EWOULDBLOCK && why != EAGAIN && why != EACCES && why != EINTR) {
-      if (lock.created) {
-        ::unlink(file.c_str());  // a client that locks by existence would wait for it for ever
+      if (lock.created && why == ENOSYS) {
+        ::unlink(file.c_str());  // Python locks by existence then, and would wait for it for ever
       }
       return;
     }

@@ -44,17 +44,21 @@ bool may_try_again(const HttpResponse& response) {
   }
 }
 
-Url next_url(const Url& here, const HttpResponse& response) {
+/** Where the Hub leads, which may be anything. */
+Url link_target(const Url& here, std::string_view link) {
   try {
-    Url next = resolve_url(here, response.headers.get("Location"));
-    if (here.scheme == "https" && next.scheme != "https") {
-      throw bad_answer("the Hub redirects from https to http");
-    }
-    return next;
+    return resolve_url(here, link);
   } catch (const Error& error) {
-    throw error.code() == ErrorCode::Network ? error
-                                             : bad_answer("the Hub redirects to no address: " + error.message());
+    throw bad_answer("the Hub leads to no address: " + error.message());
   }
+}
+
+Url redirect_target(const Url& here, const HttpResponse& response) {
+  Url next = link_target(here, response.headers.get("Location"));
+  if (here.scheme == "https" && next.scheme != "https") {
+    throw bad_answer("the Hub redirects from https to http");
+  }
+  return next;
 }
 
 /** Commit and etag as promised; an answer without a commit is none of a Hub's. */
@@ -180,7 +184,7 @@ HttpResponse HubClient::follow(HttpRequest request, Redirects rule, FileFacts* f
     if (!is_redirect(response)) {
       return response;
     }
-    const Url next = next_url(request.url, response);
+    const Url next = redirect_target(request.url, response);
     const bool foreign = !is_hub_origin(next, endpoint);
     if (foreign && rule == Redirects::StopAtForeign) {
       return response;
@@ -224,44 +228,53 @@ HttpResponse HubClient::get_json(const Url& url, const HubSubject& subject, Json
   return response;
 }
 
-std::string HubClient::resolve_revision(const std::string& repo, const std::string& revision) {
+ResolvedRevision HubClient::resolve_revision(const std::string& repo, const std::string& revision) {
   if (is_commit_hash(revision)) {
-    return revision;
+    return {.commit = revision};
   }
   Json info;
   const std::string target =
       fmt::format("/api/models/{}/revision/{}", percent_encode(repo, "/"), percent_encode(revision));
   get_json(options_.settings.url(target), subject(repo, revision), info);
+  const auto is = [&](const char* key, const Json& value) { return info.contains(key) && info[key] == value; };
   const std::string commit =
       info.is_object() && info.contains("sha") && info["sha"].is_string() ? info["sha"] : Json("");
   if (!is_commit_hash(commit)) {
     throw bad_answer("the Hub names no commit for the revision: this is no Hugging Face Hub");
   }
-  return commit;
+  return {.commit = commit, .restricted = !is("gated", false) || !is("private", false)};
 }
 
 std::vector<RepoFile> HubClient::list_files(const std::string& repo, const std::string& commit) {
   std::vector<RepoFile> files;
   Url url = options_.settings.url(fmt::format("/api/models/{}/tree/{}?recursive=true&expand=false",
                                               percent_encode(repo, "/"), percent_encode(commit)));
-  for (size_t page = 0; page < kMaxPages; ++page) {
+  for (size_t page = 0; page < kMaxPages && files.size() <= kMaxFiles; ++page) {
     Json json;
-    const HttpResponse response = get_json(url, subject(repo, commit), json);
+    const HttpResponse response = get_page(url, subject(repo, commit), page == 0, json);
     append_tree_page(json, files);
-    if (files.size() > kMaxFiles) {
-      break;
-    }
     const std::string next = next_link(response.headers.get("Link"));
     if (next.empty()) {
       return files;
     }
-    const Url before = std::exchange(url, resolve_url(url, next));
+    const Url before = std::exchange(url, link_target(url, next));
     if (url.origin() != before.origin()) {
       throw bad_answer("the Hub's listing goes on at another host, " + url.origin());
     }
   }
   throw Error(ErrorCode::Unsupported, "hub", fmt::format("\"{}\" lists more than {} files", repo, kMaxFiles))
       .hint("such a repository is no model");
+}
+
+HttpResponse HubClient::get_page(const Url& url, const HubSubject& subject, bool first, Json& json) {
+  try {
+    return get_json(url, subject, json);
+  } catch (const Error& error) {
+    if (first || error.code() != ErrorCode::NotFound) {
+      throw;
+    }
+    throw bad_answer("the Hub's listing goes on where nothing is");
+  }
 }
 
 Json HubClient::search(const std::string& query) {

@@ -36,6 +36,11 @@ struct FileFacts {
   void take(const HttpResponse& response);
 };
 
+struct ResolvedRevision {
+  std::string commit;
+  bool restricted = true;  // files may need more than the listing does; unknown counts as such
+};
+
 /** One part of a file's content. */
 struct FileRequest {
   HubSubject subject;  // repository, commit as its revision, file
@@ -53,12 +58,12 @@ class HubClient {
   HubClient(const ClientOptions& options, const std::atomic<bool>& cancel);
 
   /** The commit that a branch, a tag or `refs/pr/N` names now. Throws: NotFound, Permission, Network. */
-  std::string resolve_revision(const std::string& repo, const std::string& revision);
+  ResolvedRevision resolve_revision(const std::string& repo, const std::string& revision);
   /** Every file of a commit, over as many pages as it takes. */
   std::vector<RepoFile> list_files(const std::string& repo, const std::string& commit);
   /** The answer to `GET /api/models?QUERY`: an array. */
   Json search(const std::string& query);
-  /** By HEAD, without following a redirect away from the Hub. */
+  /** By HEAD, without following a redirect away from the Hub. Throws: as get_file. */
   FileFacts file_facts(const HubSubject& subject);
   /**
    * One attempt at a part of a file: the sink is called only after status, range, length, commit and etag agree with
@@ -77,6 +82,7 @@ class HubClient {
   HttpResponse follow(HttpRequest request, Redirects rule, FileFacts* facts);
   HttpResponse with_retries(const HttpRequest& request, Redirects rule, FileFacts* facts, const std::string& what);
   HttpResponse get_json(const Url& url, const HubSubject& subject, Json& json);
+  HttpResponse get_page(const Url& url, const HubSubject& subject, bool first, Json& json);
   HubSubject subject(const std::string& repo, const std::string& revision = "") const;
   HttpTimeouts timeouts(int idle_s, int total_s) const;
 

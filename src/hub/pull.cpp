@@ -32,6 +32,7 @@ struct Pull {
   std::vector<RepoFile> listed;
   std::vector<WantedFile> wanted;
   bool listing_is_new = false;
+  bool restricted = true;
 
   bool offline() const { return request.offline || place.settings.offline; }
   CacheWriter cache() const {
@@ -136,7 +137,9 @@ void resolve(Pull& pull, HubClient& client) {
   for (const std::string& name : names) {
     try {
       take_name(pull, name);
-      pull.result.commit = client.resolve_revision(name, pull.result.revision);
+      const ResolvedRevision resolved = client.resolve_revision(name, pull.result.revision);
+      pull.result.commit = resolved.commit;
+      pull.restricted = resolved.restricted;
       const auto known = pull.cache().read_tree();
       pull.listed = known ? *known : client.list_files(name, pull.result.commit);
       pull.listing_is_new = !known;
@@ -150,18 +153,19 @@ void resolve(Pull& pull, HubClient& client) {
 }
 
 void plan_file(Pull& pull, const CacheWriter& cache, const RepoFile& file) {
-  const std::string etag = file.etag();
+  const std::string& etag = file.etag();
   const uint64_t size = file.content_size();
+  const auto is_right = [&](const std::filesystem::path& path) {
+    return !pull.request.check_all || file_has_hash(path, etag);
+  };
   const bool here = cache.has_file(file);
-  const bool damaged =
-      here && pull.request.check_all && !etag.empty() && !file_has_hash(cache.snapshot_dir() / file.path, etag);
+  const bool right = here && is_right(cache.snapshot_dir() / file.path);
   pull.result.bytes_total += size;
-  pull.result.files.push_back({.path = file.path, .size = size, .etag = etag, .was_cached = here && !damaged});
-  if (!here || damaged) {
-    const bool blob = !damaged && !etag.empty() && cache.has_blob(etag, size) &&
-                      (!pull.request.check_all || file_has_hash(cache.blobs_dir() / etag, etag));
-    const bool replace = damaged || (!blob && !etag.empty() && cache.has_blob(etag, size));
-    pull.wanted.push_back({.file = file, .etag = etag, .fetch = !blob, .replace = replace});
+  pull.result.files.push_back({.path = file.path, .size = size, .etag = etag, .was_cached = right});
+  if (!right) {
+    const bool blob = cache.has_blob(etag, size);
+    const bool usable = blob && is_right(cache.blobs_dir() / etag);
+    pull.wanted.push_back({.file = file, .fetch = !usable, .replace = here || (blob && !usable)});
   }
 }
 
@@ -199,6 +203,15 @@ void check_space(const Pull& pull) {
   check_disk_space(existing_folder(pull.place.hub_cache), needed);
 }
 
+/** Before anything is written: of a gated repository anybody may see the listing. */
+void check_access(const Pull& pull, const PullFiles& context) {
+  const auto file = std::ranges::find_if(pull.wanted, &WantedFile::fetch);
+  if (pull.restricted && file != pull.wanted.end()) {
+    HubClient client(pull.options, pull.cancel);
+    (void)client.file_facts(subject_of(context, file->file));
+  }
+}
+
 /** Listing and ref of a snapshot that is complete: worth a try, but the files serve without. */
 void note_commit(Pull& pull, CacheWriter& cache) {
   try {
@@ -221,12 +234,13 @@ void fetch(Pull& pull) {
     return;
   }
   check_space(pull);
-  cache.open();
   const PullFiles context{.repo = pull.result.model,
                           .commit = pull.result.commit,
                           .state_dir = pull.place.state_dir,
                           .client = pull.options,
                           .jobs = pull.request.jobs};
+  check_access(pull, context);
+  cache.open();
   pull.result.bytes_downloaded = pull_files(cache, context, pull.wanted, pull.cancel, pull.listener);
   cache.write_tree(pull.listed);
   cache.write_ref();

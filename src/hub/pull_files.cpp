@@ -47,9 +47,7 @@ class Crew {
  private:
   void work();
   void run_task(HubClient& client, Task& task);
-  void take_facts(HubClient& client, Task& task);
   void fetch(HubClient& client, Task& task);
-  HubSubject subject_of(const RepoFile& file) const;
   void watch(const PullListener& listener);
   void report(const PullListener& listener);
   PullProgress progress();
@@ -107,16 +105,14 @@ void Crew::work() {
 void Crew::run_task(HubClient& client, Task& task) {
   task.stage = Stage::Running;
   const RepoFile& file = task.wanted.file;
-  if (task.wanted.etag.empty()) {
-    take_facts(client, task);
-  }
-  const std::string& etag = task.wanted.etag;
+  const std::string& etag = file.etag();
   {
     const CacheLock lock(cache_.lock_file(etag), stop_,
                          [&] { note(fmt::format("{}: another program fetches it; waiting", file.path)); });
     // Somebody else may have brought it while we waited.
     if (task.wanted.replace || !cache_.has_file(file)) {
-      const bool absent = task.wanted.replace || !cache_.has_blob(etag, file.content_size());
+      const bool damaged = task.wanted.replace && task.wanted.fetch;
+      const bool absent = damaged || !cache_.has_blob(etag, file.content_size());
       if (absent) {
         fetch(client, task);
       }
@@ -129,29 +125,12 @@ void Crew::run_task(HubClient& client, Task& task) {
   finished_.push_back(&task);
 }
 
-void Crew::take_facts(HubClient& client, Task& task) {
-  const FileFacts facts = client.file_facts(subject_of(task.wanted.file));
-  if (facts.commit != context_.commit || facts.size != task.wanted.file.content_size()) {
-    throw Error(ErrorCode::Network, "hub", "the Hub's listing and its file disagree: " + task.wanted.file.path)
-        .type("bad_answer");
-  }
-  task.wanted.etag = facts.etag;
-}
-
-HubSubject Crew::subject_of(const RepoFile& file) const {
-  return {.repo = context_.repo,
-          .revision = context_.commit,
-          .file = file.path,
-          .endpoint = context_.client.settings.endpoint,
-          .with_token = !context_.client.token.empty()};
-}
-
 void Crew::fetch(HubClient& client, Task& task) {
   const RepoFile& file = task.wanted.file;
-  const BlobJob job{.subject = subject_of(file),
+  const BlobJob job{.subject = subject_of(context_, file),
                     .place = {.blobs_dir = cache_.blobs_dir(),
                               .state_dir = context_.state_dir,
-                              .etag = task.wanted.etag,
+                              .etag = file.etag(),
                               .size = file.content_size()}};
   try {
     download_blob(client, job, task.counters);
@@ -206,7 +185,7 @@ void Crew::report(const PullListener& listener) {
   for (const Task* task : finished) {
     listener.on_file({.path = task->wanted.file.path,
                       .size = task->wanted.file.content_size(),
-                      .etag = task->wanted.etag,
+                      .etag = task->wanted.file.etag(),
                       .was_cached = !task->wanted.fetch});
   }
   listener.on_progress(progress());
@@ -257,6 +236,14 @@ uint64_t Crew::run(const PullListener& listener) {
 }
 
 }  // namespace
+
+HubSubject subject_of(const PullFiles& context, const RepoFile& file) {
+  return {.repo = context.repo,
+          .revision = context.commit,
+          .file = file.path,
+          .endpoint = context.client.settings.endpoint,
+          .with_token = !context.client.token.empty()};
+}
 
 uint64_t pull_files(CacheWriter& cache, const PullFiles& context, std::vector<WantedFile> wanted,
                     const std::atomic<bool>& cancel, const PullListener& listener) {

@@ -22,10 +22,11 @@ struct PullFiles {
 /** A file that is not in the snapshot yet. */
 struct WantedFile {
   RepoFile file;
-  std::string etag;      // empty: the listing does not tell, the Hub is asked
   bool fetch = true;     // else its blob is there and only the link lacks
   bool replace = false;  // what is there is damaged
 };
+
+HubSubject subject_of(const PullFiles& context, const RepoFile& file);
 
 /** Throws the first error of any thread, after all of them came to rest. Returns the bytes that came over the network.
  */

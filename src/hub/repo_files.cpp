@@ -43,8 +43,12 @@ std::string fold(std::string_view text) {
   return result;
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && is_etag(text);
+/** Hashes become names of files, so nothing else may stand in their place. */
+void check_hashes(const RepoFile& file) {
+  const bool sha256 = file.lfs_sha256.empty() || (file.lfs_sha256.size() == 64 && is_etag(file.lfs_sha256));
+  if (!sha256 || file.blob_id.size() != 40 || !is_etag(file.blob_id)) {
+    refuse(file.path, "its hash is none");
+  }
 }
 
 bool is_xet_hash(std::string_view text) {
@@ -56,16 +60,14 @@ bool is_xet_hash(std::string_view text) {
 RepoFile file_of(const JsonView& entry) {
   RepoFile file{.path = entry.string("path"),
                 .size = static_cast<uint64_t>(entry.integer("size", 0, kMaxSize)),
-                .blob_id = entry.string_or("oid", ""),
+                .blob_id = entry.string("oid"),
                 .lfs_sha256 = {},
                 .xet_hash = entry.string_or("xetHash", "")};
   if (const auto lfs = entry.object("lfs")) {
     file.lfs_sha256 = lfs->string("oid");
     file.lfs_size = static_cast<uint64_t>(lfs->integer("size", 0, kMaxSize));
-    if (!is_sha256(file.lfs_sha256)) {
-      refuse(file.path, "its SHA-256 is not one");
-    }
   }
+  check_hashes(file);
   return file;
 }
 
@@ -77,21 +79,12 @@ RepoFile file_of(const std::string& path, const JsonView& entry) {
                 .xet_hash = entry.string_or("xet_hash", "")};
   if (!file.lfs_sha256.empty()) {
     file.lfs_size = static_cast<uint64_t>(entry.integer("lfs_size", 0, kMaxSize));
-    if (!is_sha256(file.lfs_sha256)) {
-      refuse(path, "its SHA-256 is not one");
-    }
   }
+  check_hashes(file);
   return file;
 }
 
 }  // namespace
-
-std::string RepoFile::etag() const {
-  if (!lfs_sha256.empty()) {
-    return lfs_sha256;
-  }
-  return blob_id.size() == 40 && is_etag(blob_id) ? blob_id : "";
-}
 
 void check_repo_path(std::string_view path) {
   if (!is_valid_utf8(path) ||

@@ -20,8 +20,8 @@ struct RepoFile {
   uint64_t lfs_size = 0;
   std::string xet_hash;  // empty: none
 
-  /** The name of its blob in the cache: the SHA-256 of a large file, else git's id; empty when it is neither. */
-  std::string etag() const;
+  /** The name of its blob in the cache: the SHA-256 of a large file, else git's id. */
+  const std::string& etag() const { return lfs_sha256.empty() ? blob_id : lfs_sha256; }
   uint64_t content_size() const { return lfs_sha256.empty() ? size : lfs_size; }
 };
 
@@ -35,7 +35,10 @@ void check_repo_path(std::string_view path);
 /** Every name checked; none twice, none both a file and a folder, and with `fold_case` none equal but for case. */
 void check_repo_paths(const std::vector<RepoFile>& files, bool fold_case);
 
-/** One page of the Hub's listing, appended to `files`; folders are passed over. Throws: Corrupt. */
+/**
+ * One page of the Hub's listing, appended to `files`; folders are passed over.
+ * Throws: Corrupt (a hash that is none included).
+ */
 void append_tree_page(const Json& page, std::vector<RepoFile>& files);
 
 /** The content of trees/<commit>.json; none when a xet hash is malformed, as the client then writes no file. */
