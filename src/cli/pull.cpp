@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "cli/context.h"
+#include "cli/hub_options.h"
 #include "cli/models.h"
 #include "cli/pull_display.h"
 #include "cli/signals.h"
@@ -46,8 +46,8 @@ hub::PullPlace place_of(const Context& context) {
   return {.hub_cache = environment.paths.hub_cache,
           .state_dir = environment.state_dir,
           .settings = hub::hub_settings(environment.variables),
-          .retry = {.base = std::chrono::milliseconds(context.arguments.integer("--retry-base"))},
-          .user_agent = "burin/" BURIN_VERSION};
+          .retry = retry_policy(context.arguments),
+          .user_agent = user_agent()};
 }
 
 std::string quoted(const std::string& word) {
@@ -165,14 +165,7 @@ extern const Command pull_command{
                 {.name = "--force-resume",
                  .help = "check the hashes of what is cached too, and fetch again what is damaged"},
                 {.name = "--jsonl", .help = "events as JSON lines: plan, progress, file, note, then result or error"},
-                {.name = "--retry-base",
-                 .kind = ValueKind::Integer,
-                 .value_name = "MS",
-                 .default_text = "1000",
-                 .low = 1,
-                 .high = 60000,
-                 .help = "the first wait before a retry",
-                 .hidden = true}},
+                retry_option()},
     .examples = {{.line = "burin pull mlx-community/Qwen3-0.6B-4bit",
                   .what = "run it again after an interruption: it goes on"},
                  {.line = "burin pull Qwen3-0.6B-4bit --include '*.json'",
