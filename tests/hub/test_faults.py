@@ -30,6 +30,7 @@ FILES = {
     "model.safetensors": random.Random(3).randbytes(300_000),
     "sub/folder/copy.json": b'{"model_type": "llama"}',
 }
+LARGE = random.Random(4).randbytes(12 * MIB)
 NEXT = FILES | {"config.json": b"{}", "new/file.bin": b"new" * 1000}
 
 
@@ -62,17 +63,24 @@ def part_of_it(burin, hub):
     assert burin.pull("org/tiny", "--revision", "dev")[0] == 0
 
 
+def large(burin, hub):
+    """Nothing is cached, and a file is large enough for a partial that outlives the program."""
+    hub.repos["org/tiny"].commit(FILES | {"large.safetensors": LARGE})
+
+
 def left_over(burin, hub):
-    """A pull was killed in the middle of a body."""
-    hub.faults.append(Fault(origin="cdn", rate=200_000))
+    """A pull of the same was killed when most of the large file had come."""
+    large(burin, hub)
+    hub.faults.append(Fault(origin="cdn", rate=30 * MIB, times=None))
     process = burin.start("pull", "org/tiny", "--json")
     deadline = time.monotonic() + 20
-    while not any(request.sent > 100_000 for request in hub.requests(origin="cdn")):
+    while not any(request.sent > 11 * MIB for request in hub.requests(origin="cdn")):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.communicate()
     hub.faults.clear()
+    assert list(burin.cache.glob("*/blobs/*.incomplete"))
 
 
 def without_symlinks(burin, hub):
@@ -80,7 +88,7 @@ def without_symlinks(burin, hub):
     burin.env["HF_HUB_DISABLE_SYMLINKS"] = "1"
 
 
-WORKLOADS = {function.__name__: function for function in (fresh, moved_branch, part_of_it, left_over, without_symlinks)}
+WORKLOADS = {function.__name__: function for function in (fresh, moved_branch, part_of_it, large, left_over, without_symlinks)}
 
 
 class Ground:
@@ -168,7 +176,7 @@ def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property)
 
 @needs_strace
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("workload", ["fresh", "moved_branch", "left_over"] if FULL else ["fresh"])
+@pytest.mark.parametrize("workload", ["fresh", "moved_branch", "large", "left_over"] if FULL else ["fresh", "left_over"])
 def test_each_call_fails(workload, error, program, tmp_path):
     problems = []
     with ground(workload, program, tmp_path) as place:
