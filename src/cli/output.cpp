@@ -1,7 +1,9 @@
 #include "cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -130,11 +132,21 @@ void Output::report(const Error& error) {
 }
 
 void Output::progress(std::string_view text) {
-  if (!options_.redraws || options_.json || (text.empty() && !progress_shown_)) {
+  if (!redraws() || (text.empty() && progress_lines_ == 0)) {
     return;
   }
-  write_all(STDERR_FILENO, "\r\x1b[K" + escape_controls(text));
-  progress_shown_ = !text.empty();
+  const auto lines = text.empty() ? size_t{0} : static_cast<size_t>(std::ranges::count(text, '\n')) + 1;
+  const std::string up = progress_lines_ > 1 ? fmt::format("\x1b[{}A\x1b[J", progress_lines_ - 1) : "\x1b[K";
+  write_all(STDERR_FILENO, "\r" + up + escape_controls(text));
+  progress_lines_ = lines;
+}
+
+ScreenSize screen_size() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
+    return {};
+  }
+  return {.columns = size.ws_col, .rows = size.ws_row};
 }
 
 }  // namespace burin::cli

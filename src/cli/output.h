@@ -34,13 +34,23 @@ class Output {
   void note(std::string_view text);
   /** `error: ..` and `hint: ..` on stderr. */
   void report(const Error& error);
-  /** Redraws one progress line; nothing without a terminal. An empty text clears it. */
+  /** Redraws the progress, one line or several; nothing without a terminal. An empty text clears it. */
   void progress(std::string_view text);
+  /** Whether progress() shows anything. */
+  bool redraws() const { return options_.redraws && !options_.json; }
 
  private:
   OutputOptions options_;
-  bool progress_shown_ = false;
+  size_t progress_lines_ = 0;  // that are shown
 };
+
+struct ScreenSize {
+  size_t columns = 80;
+  size_t rows = 24;
+};
+
+/** Of the terminal on stderr, now. */
+ScreenSize screen_size();
 
 /** C0 but newline and tab, DEL, C1, bidirectional overrides and bytes that are no UTF-8, written as \xNN. */
 std::string escape_controls(std::string_view text);

@@ -23,6 +23,7 @@ CALLS = {
     "list": ([], ["a", "b"]),
     "logits": (["tiny", "--tokens", "1", "--out", "l.safetensors"], ["tiny"]),
     "perplexity": (["tiny", "--text", "m.json"], ["tiny", "--text", "none.json"]),
+    "pull": (["mlx-community/Alpha-1B", "--offline"], ["org/none", "--offline"]),
     "run": (["tiny", "hi"], ["tiny", "fail"]),
     "show": (["tiny", "--files", "--config"], ["nothing"]),
     "template": (["tiny", "--messages", "m.json"], ["tiny", "--messages", "none.json"]),

@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include "cli/hub_options.h"
+#include "cli/models.h"
+#include "cli/pull_display.h"
+#include "cli/signals.h"
+#include "hub/pull.h"
+
+namespace burin::cli {
+namespace {
+
+PullStyle style_of(const Context& context) {
+  if (!context.arguments.has("--jsonl")) {
+    return context.output.is_json() ? PullStyle::Silent : PullStyle::People;
+  }
+  if (context.output.is_json()) {
+    throw Error(ErrorCode::InvalidArgument, "pull", "--json and --jsonl: only one of them");
+  }
+  return PullStyle::JsonLines;
+}
+
+/** MODEL or MODEL@REVISION. */
+hub::PullRequest request_of(const Arguments& arguments) {
+  const std::string spec = arguments.text("MODEL");
+  const size_t at = spec.find('@');
+  hub::PullRequest request{.model = spec.substr(0, at),
+                           .revision = arguments.text("--revision"),
+                           .include = arguments.all("--include"),
+                           .exclude = arguments.all("--exclude"),
+                           .jobs = static_cast<int>(arguments.integer("--jobs")),
+                           .offline = arguments.has("--offline"),
+                           .dry_run = arguments.has("--dry-run"),
+                           .check_all = arguments.has("--force-resume")};
+  if (at != spec.npos) {
+    const std::string revision = spec.substr(at + 1);
+    if (!request.revision.empty() && request.revision != revision) {
+      throw Error(ErrorCode::InvalidArgument, "pull", "MODEL@REVISION and --revision name two revisions");
+    }
+    request.revision = revision;
+  }
+  return request;
+}
+
+hub::PullPlace place_of(const Context& context) {
+  const Environment& environment = context.environment;
+  return {.hub_cache = environment.paths.hub_cache,
+          .state_dir = environment.state_dir,
+          .settings = hub::hub_settings(environment.variables),
+          .retry = retry_policy(context.arguments),
+          .user_agent = user_agent()};
+}
+
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_./@:=-") == word.npos;
+  if (plain) {
+    return word;
+  }
+  std::string result = "'";
+  for (const char c : word) {
+    result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return result + "'";
+}
+
+/** The command that goes on with what was begun. */
+std::string again(const Arguments& arguments) {
+  std::string line = "burin pull " + quoted(arguments.text("MODEL"));
+  for (const char* option : {"--revision", "--include", "--exclude"}) {
+    for (const std::string& value : arguments.all(option)) {
+      line += fmt::format(" {} {}", option, quoted(value));
+    }
+  }
+  return line;
+}
+
+Json data_of(const hub::PullResult& result) {
+  static constexpr std::string_view kStatus[] = {"success", "already_exists", "dry_run"};
+  Json files = Json::array();
+  uint64_t missing = 0;
+  for (const hub::PulledFile& file : result.files) {
+    files.push_back({{"name", file.path}, {"size_bytes", file.size}, {"cached", file.was_cached}});
+    missing += file.was_cached ? 0 : file.size;
+  }
+  const std::string what = fmt::format("{} at {}", result.model, result.commit.substr(0, 7));
+  const std::string message = result.status == hub::PullStatus::Planned
+                                  ? fmt::format("{}: {} to fetch", what, size_text(missing))
+                              : result.status == hub::PullStatus::AlreadyExists ? what + " is here already"
+                                                                                : "pulled " + what;
+  return {{"model", result.model},
+          {"download_status", kStatus[static_cast<size_t>(result.status)]},
+          {"message", message + (result.note.empty() ? "" : "; " + result.note)},
+          {"expanded_name", result.expanded_name.empty() ? Json() : Json(result.expanded_name)},
+          {"commit_hash", result.commit},
+          {"revision", result.revision},
+          {"files", files},
+          {"bytes_downloaded", result.bytes_downloaded},
+          {"bytes_total", result.bytes_total}};
+}
+
+void print(Context& context, const Json& data) {
+  std::string text = data["message"].get<std::string>() + "\n";
+  if (context.arguments.has("--dry-run")) {
+    for (const Json& file : data["files"]) {
+      text += fmt::format("  {:>8}  {}{}\n", size_text(file["size_bytes"].get<uint64_t>()),
+                          file["name"].get<std::string>(), file["cached"].get<bool>() ? "  (here)" : "");
+    }
+  }
+  context.output.print_untrusted(text);
+}
+
+Json run(Context& context) {
+  PullDisplay display(context.output, style_of(context));
+  const CancelScope scope;
+  try {
+    const hub::PullResult result =
+        hub::pull(request_of(context.arguments), place_of(context), scope.flag(), display.listener());
+    Json data = data_of(result);
+    display.event("result", data);
+    if (!context.output.is_json() && !context.arguments.has("--jsonl")) {
+      print(context, data);
+    }
+    return data;
+  } catch (const Error& error) {
+    Error shown = error;
+    if (error.code() == ErrorCode::Cancelled) {
+      shown = Error(ErrorCode::Cancelled, "pull", "interrupted; what came so far is kept")
+                  .hint("go on with: " + again(context.arguments));
+    }
+    display.event("error", {{"error", {{"type", shown.type()}, {"message", shown.message()}, {"hint", shown.hint()}}}});
+    throw shown;
+  }
+}
+
+}  // namespace
+
+extern const Command pull_command{
+    .name = "pull",
+    .summary = "fetch a model from the Hugging Face Hub into the shared cache",
+    .positionals = {{.name = "MODEL", .help = "NAMESPACE/NAME, or a NAME of mlx-community; @REVISION may follow"}},
+    .options = {{.name = "--revision",
+                 .kind = ValueKind::Text,
+                 .value_name = "R",
+                 .help = "branch, tag, refs/pr/N or commit (default: main)"},
+                {.name = "--include",
+                 .kind = ValueKind::Text,
+                 .value_name = "PATTERN",
+                 .help = "only files that match, as '*.json'",
+                 .repeatable = true},
+                {.name = "--exclude",
+                 .kind = ValueKind::Text,
+                 .value_name = "PATTERN",
+                 .help = "no files that match",
+                 .repeatable = true},
+                {.name = "--jobs",
+                 .kind = ValueKind::Integer,
+                 .value_name = "N",
+                 .default_text = "8",
+                 .low = 1,
+                 .high = 64,
+                 .help = "files at a time"},
+                {.name = "--offline", .help = "ask nobody: succeed with what is cached, if it is complete"},
+                {.name = "--dry-run", .help = "show what would be fetched"},
+                {.name = "--force-resume",
+                 .help = "check the hashes of what is cached too, and fetch again what is damaged"},
+                {.name = "--jsonl", .help = "events as JSON lines: plan, progress, file, note, then result or error"},
+                retry_option()},
+    .examples = {{.line = "burin pull mlx-community/Qwen3-0.6B-4bit",
+                  .what = "run it again after an interruption: it goes on"},
+                 {.line = "burin pull Qwen3-0.6B-4bit --include '*.json'",
+                  .what = "the configuration alone, without the weights"}},
+    .run = run,
+};
+
+}  // namespace burin::cli

@@ -1,0 +1,33 @@
+#include "hub/cache_error.h"
+
+#include <cerrno>
+#include <cstring>
+#include <random>
+
+#include <fmt/format.h>
+
+namespace burin::hub {
+
+Error cache_error(int number, const std::string& what) {
+  const std::string message = what + ": " + std::strerror(number);
+  if (number == EROFS || number == EACCES || number == EPERM) {
+    return Error(ErrorCode::Permission, "cache", message)
+        .type("read_only_cache")
+        .hint("HF_HUB_CACHE names another folder; models that are there already can be used as they are");
+  }
+  if (number == ENOSPC || number == EDQUOT || number == EFBIG) {
+    return Error(ErrorCode::ResourceExhausted, "cache", message)
+        .type("disk_full")
+        .hint("free some space and run the command again: what came so far is kept");
+  }
+  if (number == EMFILE || number == ENFILE || number == ENOMEM) {
+    return Error(ErrorCode::ResourceExhausted, "cache", message);
+  }
+  return {ErrorCode::Internal, "cache", message};
+}
+
+std::string nonce() {
+  return fmt::format("{:08x}", std::random_device{}());
+}
+
+}  // namespace burin::hub
