@@ -1,5 +1,7 @@
 #include "hub/cache_error.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -23,7 +25,12 @@ Error cache_error(int number, const std::string& what) {
   if (number == EMFILE || number == ENFILE || number == ENOMEM) {
     return Error(ErrorCode::ResourceExhausted, "cache", message);
   }
-  return {ErrorCode::Internal, "cache", message};
+  return Error(ErrorCode::Internal, "cache", message).type("io_error").hint("check the disk and run the command again");
+}
+
+int flush(int fd) {
+  const bool done = ::fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+  return done ? 0 : errno;
 }
 
 std::string nonce() {

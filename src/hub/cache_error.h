@@ -7,8 +7,11 @@
 
 namespace burin::hub {
 
-/** Permission (type read_only_cache), ResourceExhausted (type disk_full) or Internal, by errno. */
+/** Permission (type read_only_cache), ResourceExhausted (type disk_full) or Internal (type io_error), by errno. */
 Error cache_error(int number, const std::string& what);
+
+/** fsync: 0, or why it failed; a file system that knows no such thing does not fail. */
+int flush(int fd);
 
 /** Eight random hexadecimal digits. */
 std::string nonce();

@@ -65,8 +65,8 @@ void write_file(const Temporary& file, std::string_view content, int mode) {
   }
   const std::unique_ptr<const int, void (*)(const int*)> close(&fd, [](const int* open) { ::close(*open); });
   write_all(fd, content);
-  if (::fsync(fd) != 0) {
-    throw cache_error(errno, "cannot flush a file of the cache");
+  if (const int why = flush(fd); why != 0) {
+    throw cache_error(why, "cannot flush a file of the cache");
   }
 }
 
@@ -123,14 +123,17 @@ void place_file(const Folder& root, const Folder& target, const std::string& nam
   throw cache_error(ENOENT, "cannot move into place " + name);
 }
 
-void place_link(const Folder& root, const Folder& target, const std::string& name, const std::string& content) {
+bool place_link(const Folder& root, const Folder& target, const std::string& name, const std::string& content) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Temporary link(root);
     if (::symlinkat(content.c_str(), root.fd(), link.name.c_str()) != 0) {
+      if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS) {
+        return false;
+      }
       throw cache_error(errno, "cannot make a symlink in the cache");
     }
     if (link.move_to(target, name)) {
-      return;
+      return true;
     }
   }
   throw cache_error(ENOENT, "cannot move into place " + name);

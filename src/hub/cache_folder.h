@@ -31,8 +31,8 @@ class Folder {
 /** A new file of `mode` (the umask taken off) with `content`, moved to `name` in `target` in one step. */
 void place_file(const Folder& root, const Folder& target, const std::string& name, std::string_view content, int mode);
 
-/** A symlink to `content`, likewise. */
-void place_link(const Folder& root, const Folder& target, const std::string& name, const std::string& content);
+/** A symlink to `content`, likewise; false where the file system has none. */
+bool place_link(const Folder& root, const Folder& target, const std::string& name, const std::string& content);
 
 /** A name for something unfinished in a repository's folder; those of processes that ended are removed. */
 std::string temporary_name();

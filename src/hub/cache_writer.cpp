@@ -203,23 +203,20 @@ void CacheWriter::place_content(const fs::path& blob, const Folder& folder, cons
 void CacheWriter::link(const RepoFile& file, const std::string& etag, bool new_blob) {
   const Split path = split(file.path);
   const Folder folder = root_->below("snapshots/" + place_.commit + (path.folder.empty() ? "" : "/" + path.folder));
-  if (place_.symlinks) {
-    try {
-      place_link(*root_, folder, path.name, link_target(file.path, etag));
-      return;
-    } catch (const Error& error) {
-      if (error.type() != "read_only_cache") {
-        throw;
-      }
-      // A file system without symlinks says EPERM.
-    }
+  if (place_.symlinks && place_link(*root_, folder, path.name, link_target(file.path, etag))) {
+    return;
   }
   place_content(blobs_dir() / etag, folder, path.name, new_blob);
 }
 
+void CacheWriter::write_blob(const std::string& etag, std::string_view content) {
+  const Folder blobs(blobs_dir());
+  place_file(*root_, blobs, etag, content, 0666);
+  blobs.sync();
+}
+
 void CacheWriter::write_tree(const std::vector<RepoFile>& files) {
   const std::string name = place_.commit + ".json";
-  std::error_code ignored;
   const std::optional<std::string> text = tree_json(files);
   if (text && !read_tree()) {
     place_file(*root_, root_->below("trees"), name, *text, 0600);

@@ -41,6 +41,8 @@ class CacheWriter {
 
   /** Makes the folders, all at once where the repository is new. Throws: Permission, ResourceExhausted. */
   void open();
+  /** A blob that is at hand, and known to have this hash. */
+  void write_blob(const std::string& etag, std::string_view content);
   /** The link from the snapshot to the blob; without symlinks the blob itself when it is new, else a copy. */
   void link(const RepoFile& file, const std::string& etag, bool new_blob);
   void write_tree(const std::vector<RepoFile>& files);

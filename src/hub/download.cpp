@@ -65,26 +65,18 @@ void stream(HubClient& client, const BlobJob& job, uint64_t have, const Append& 
 
 /** True when the content had its hash and is in place. */
 bool download_small(HubClient& client, const BlobJob& job, DownloadCounters& counters) {
-  std::vector<std::byte> content;
+  std::string content;
   content.reserve(job.place.size);
-  stream(
-      client, job, 0,
-      [&](std::span<const std::byte> bytes) { content.insert(content.end(), bytes.begin(), bytes.end()); }, counters);
+  const Append append = [&](std::span<const std::byte> bytes) {
+    content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  stream(client, job, 0, append, counters);
   Digest digest(digest_kind(job.place.etag), job.place.size);
-  digest.update(content);
+  digest.update(std::as_bytes(std::span(content)));
   if (digest.hex() != job.place.etag) {
     return false;
   }
-  BlobPlace place = job.place;
-  place.state_dir.clear();  // too small to be worth a note
-  Partial partial(std::move(place), false);
-  try {
-    partial.write_at(0, content);
-    partial.publish();
-  } catch (const Error&) {
-    partial.discard();
-    throw;
-  }
+  job.write_small(content);
   return true;
 }
 
@@ -96,7 +88,7 @@ bool download_large(HubClient& client, const BlobJob& job, bool resume, Download
   counters.done = have;
   hash.advance(have);
   const auto note = [&] {
-    partial.note(have, std::max(hash.durable(), uint64_t{0}));
+    partial.note(have, hash.durable());
     noted = have;
   };
   const Append append = [&](std::span<const std::byte> bytes) {

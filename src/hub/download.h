@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "hub/hub_client.h"
 #include "hub/partial.h"
@@ -19,6 +21,7 @@ struct DownloadCounters {
 struct BlobJob {
   HubSubject subject;  // revision is the commit
   BlobPlace place;
+  std::function<void(std::string_view content)> write_small;  // gives a blob that is at hand its name
 };
 
 /**

@@ -33,7 +33,9 @@ Error transport_error(const HttpResponse& response, const HubSubject& subject) {
           .type("tls_failed")
           .hint("check the clock and the certificates of this machine (SSL_CERT_FILE names other ones)");
     case TransportFailure::TooLarge:
-      return Error(ErrorCode::Network, "hub", fmt::format("{}: {}", host, response.why)).type("bad_answer");
+      return Error(ErrorCode::Network, "hub", fmt::format("{}: {}", host, response.why))
+          .type("bad_answer")
+          .hint("check HF_ENDPOINT and proxy settings");
     default:
       return Error(ErrorCode::Network, "hub", fmt::format("the connection broke: {}", response.why))
           .type("download_failed")
@@ -113,11 +115,13 @@ Error hub_error(const HttpResponse& response, const HubSubject& subject) {
   }
   if (code == "EntryNotFound") {
     return Error(ErrorCode::NotFound, "hub", fmt::format("\"{}\" has no file \"{}\"", subject.repo, subject.file))
-        .type("file_not_found");
+        .type("file_not_found")
+        .hint("the repository changes at this moment, or the Hub is at fault: try again later");
   }
   if (response.headers.get("X-Error-Message") == "Access to this resource is disabled.") {
     return Error(ErrorCode::Permission, "hub", fmt::format("the Hub has disabled \"{}\"", subject.repo))
-        .type("access_denied");
+        .type("access_denied")
+        .hint("another copy of the model may be there: `burin search`");
   }
   return status_error(response, subject);
 }

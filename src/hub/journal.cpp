@@ -32,9 +32,11 @@ std::string key_of(const fs::path& blobs_dir, const std::string& etag) {
 
 }  // namespace
 
-uint64_t JournalEntry::trusted(const std::string& current_boot) const {
+uint64_t JournalEntry::trusted(const std::string& current_boot, uint64_t size_now) const {
   const bool same = !boot_id.empty() && boot_id == current_boot;
-  return same ? std::max(written, durable) : durable;
+  // A kill loses nothing that was written, so without holes all that is there counts.
+  const uint64_t length = !same ? durable : holes ? std::max(written, durable) : size;
+  return std::min({length, size, size_now});
 }
 
 Journal::Journal(const fs::path& state_dir, const fs::path& blobs_dir, const std::string& etag)
@@ -55,6 +57,7 @@ std::optional<JournalEntry> Journal::read(const std::string& etag, uint64_t size
                        .previous = view.string_or("previous", ""),
                        .etag = view.string("etag"),
                        .size = count("size"),
+                       .holes = view.boolean_or("holes", true),
                        .written = count("written"),
                        .durable = count("durable"),
                        .boot_id = view.string_or("boot_id", "")};
@@ -72,8 +75,8 @@ void Journal::write(const JournalEntry& entry) const {
     return;
   }
   const Json json{{"version", kVersion},      {"partial", entry.partial}, {"previous", entry.previous},
-                  {"etag", entry.etag},       {"size", entry.size},       {"written", entry.written},
-                  {"durable", entry.durable}, {"boot_id", entry.boot_id}};
+                  {"etag", entry.etag},       {"size", entry.size},       {"holes", entry.holes},
+                  {"written", entry.written}, {"durable", entry.durable}, {"boot_id", entry.boot_id}};
   const std::string text = dump_json(json) + "\n";
   std::error_code ignored;
   fs::create_directories(file_.parent_path(), ignored);

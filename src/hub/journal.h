@@ -14,12 +14,13 @@ struct JournalEntry {
   std::string previous;  // its name before it was claimed; may still be the one
   std::string etag;
   uint64_t size = 0;
-  uint64_t written = 0;  // the beginning that was written without a hole
+  bool holes = false;    // written in several places at once
+  uint64_t written = 0;  // the beginning that has no hole
   uint64_t durable = 0;  // the beginning that a power loss leaves
-  std::string boot_id;   // `written` holds within one boot only
+  std::string boot_id;   // what is not durable holds within one boot only
 
-  /** The length to trust on this boot. */
-  uint64_t trusted(const std::string& current_boot) const;
+  /** The length to trust on this boot, of a file of `size_now`. */
+  uint64_t trusted(const std::string& current_boot, uint64_t size_now) const;
 };
 
 /** The entry of one blob. Every call is best effort: a state folder that cannot be written just keeps nothing. */

@@ -70,8 +70,8 @@ bool Partial::claim_name(const std::string& old_name, const JournalEntry& entry)
   struct stat info{};
   const bool free = fd_ >= 0 && has_honest_locks(fd_) && ::flock(fd_, LOCK_EX | LOCK_NB) == 0 &&
                     ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
-  const uint64_t trusted = entry.trusted(entry_.boot_id);
-  if (free && static_cast<uint64_t>(info.st_size) >= trusted) {
+  const uint64_t trusted = free ? entry.trusted(entry_.boot_id, static_cast<uint64_t>(info.st_size)) : 0;
+  if (free) {
     // Noted before it is renamed: a kill between the two leaves both names to look for. Renaming is exclusive even
     // where locks lie: of two claimants one finds nothing to rename.
     entry_.previous = old_name;
@@ -95,12 +95,12 @@ void Partial::create() {
   inherited_ = 0;
   entry_.previous.clear();
   entry_.partial = partial_name(place_.etag);
+  note(0, 0);  // before there is a file, so that none is ever forgotten
   fd_ = ::open((place_.blobs_dir / entry_.partial).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd_ < 0) {
     throw cache_error(errno, "cannot write in the cache");
   }
   ::flock(fd_, LOCK_EX | LOCK_NB);
-  note(0, 0);
 }
 
 void Partial::reserve() {
@@ -139,8 +139,7 @@ void Partial::publish() {
   if (::fstat(fd_, &info) != 0 || static_cast<uint64_t>(info.st_size) != place_.size) {
     throw Error(ErrorCode::Internal, "cache", "a finished download has not the size it was checked with");
   }
-  if (::fsync(fd_) != 0) {
-    const int why = errno;
+  if (const int why = flush(fd_); why != 0) {
     discard();  // what a failed flush left is unknown
     throw cache_error(why, "cannot flush a download");
   }
@@ -150,7 +149,7 @@ void Partial::publish() {
   }
   journal_.remove();
   if (const int folder = ::open(place_.blobs_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
-    ::fsync(folder);
+    flush(folder);
     ::close(folder);
   }
 }

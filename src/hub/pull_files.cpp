@@ -131,7 +131,8 @@ void Crew::fetch(HubClient& client, Task& task) {
                     .place = {.blobs_dir = cache_.blobs_dir(),
                               .state_dir = context_.state_dir,
                               .etag = file.etag(),
-                              .size = file.content_size()}};
+                              .size = file.content_size()},
+                    .write_small = [&](std::string_view content) { cache_.write_blob(file.etag(), content); }};
   try {
     download_blob(client, job, task.counters);
   } catch (const Error& error) {

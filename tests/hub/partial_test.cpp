@@ -88,11 +88,15 @@ TEST_F(Partials, AreFoundUnderTheNameTheyHadBeforeAKill) {
 }
 
 TEST_F(Partials, AfterARebootCountOnlyWhatWasFlushed) {
-  JournalEntry entry{.written = 100, .durable = 64, .boot_id = "this"};
-  EXPECT_EQ(entry.trusted("this"), 100U);
-  EXPECT_EQ(entry.trusted("another"), 64U);
+  JournalEntry entry{.size = 200, .written = 100, .durable = 64, .boot_id = "this"};
+  EXPECT_EQ(entry.trusted("this", 150), 150U);
+  EXPECT_EQ(entry.trusted("this", 900), 200U);
+  EXPECT_EQ(entry.trusted("another", 150), 64U);
+  EXPECT_EQ(entry.trusted("another", 50), 50U);
+  entry.holes = true;
+  EXPECT_EQ(entry.trusted("this", 150), 100U);
   entry.boot_id.clear();
-  EXPECT_EQ(entry.trusted(""), 64U);
+  EXPECT_EQ(entry.trusted("", 150), 64U);
 }
 
 TEST_F(Partials, OfOthersAreLeftAlone) {

@@ -1,7 +1,6 @@
 """A pull killed at each of its system calls, or with one of them failing: the cache stays sound and a rerun completes."""
 
 import contextlib
-import json
 import os
 import pathlib
 import random
@@ -36,9 +35,11 @@ NEXT = FILES | {"config.json": b"{}", "new/file.bin": b"new" * 1000}
 
 
 def assert_success_or_typed(status, out, err):
-    """An error that the program did not foresee is of type `internal`."""
+    """An error that the program did not foresee is of type `internal`. The fault may have struck the answer itself."""
     assert status in range(11), (status, out, err)
-    assert status == 0 or json.loads(out)["error"]["type"] != "internal", (status, out, err)
+    if "cannot write the output" in err:
+        return
+    assert status == 0 or ('"type":"' in out and '"type":"internal"' not in out), (status, out, err)
 
 
 needs_strace = pytest.mark.skipif(injection.why_not() is not None, reason=str(injection.why_not()))
@@ -159,7 +160,8 @@ def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property)
     with ground(workload, program, tmp_path) as place:
         points = points_of(place, jobs)
         assert len(points) > 5
-        for call, when in injection.sampled(points, STEP):
+        chosen = injection.sampled(points, STEP)
+        for call, when in chosen:
             place.restore()
             status, out, err = place.run(injection.inject(call, "signal=KILL", when), jobs)
             assert status in (0, -signal.SIGKILL), (out, err)
@@ -171,7 +173,7 @@ def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property)
                 problems.append(f"killed at {call} number {when}: {problem}")
     record_property("points", killed)
     assert not problems, "\n".join(problems)
-    assert killed >= len(points) // STEP // 2
+    assert killed > len(chosen) // 2
 
 
 @needs_strace
