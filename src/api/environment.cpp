@@ -1,15 +1,10 @@
 #include "api/environment.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "api/border.h"
-
-extern char** environ;
+#include "base/process.h"
 
 namespace burin::api {
 namespace {
@@ -29,27 +24,11 @@ std::filesystem::path path_of(const char* text, const char* param) {
   return text == nullptr ? std::filesystem::path() : std::filesystem::path(text_of(text, param));
 }
 
-Folders folders_of_process() {
-  hub::Variables variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view line(*entry);
-    const size_t equals = line.find('=');
-    if (equals != line.npos && equals + 1 < line.size()) {
-      variables.emplace(line.substr(0, equals), line.substr(equals + 1));
-    }
-  }
-  const passwd* user = variables.contains("HOME") ? nullptr : ::getpwuid(::getuid());
-  if (user != nullptr && user->pw_dir != nullptr) {
-    variables.emplace("HOME", user->pw_dir);
-  }
-  return {.hub = hub::hub_paths(variables), .backend_dir = {}};
-}
-
 }  // namespace
 
 Folders folders_of(const burin_environment* environment) {
   if (environment == nullptr) {
-    return folders_of_process();
+    return {.hub = hub::hub_paths(process_variables()), .backend_dir = {}};
   }
   const burin_environment given = read_struct(environment, burin_environment{}, "environment");
   return {.hub = {.home = path_of(given.home, "home"),

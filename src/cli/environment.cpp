@@ -1,32 +1,14 @@
 #include "cli/environment.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
-extern char** environ;
+#include "base/process.h"
 
 namespace burin::cli {
 namespace {
-
-hub::Variables read_variables() {
-  hub::Variables variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    if (const char* equals = std::strchr(*entry, '='); equals != nullptr && equals[1] != '\0') {
-      variables.emplace(std::string(static_cast<const char*>(*entry), equals), equals + 1);
-    }
-  }
-  if (!variables.contains("HOME")) {
-    if (const passwd* user = ::getpwuid(::getuid()); user != nullptr && user->pw_dir != nullptr) {
-      variables.emplace("HOME", user->pw_dir);
-    }
-  }
-  return variables;
-}
 
 uint64_t memory_total() {
   const long pages = ::sysconf(_SC_PHYS_PAGES);
@@ -37,7 +19,7 @@ uint64_t memory_total() {
 }  // namespace
 
 Environment read_environment() {
-  hub::Variables variables = read_variables();
+  hub::Variables variables = process_variables();
   const auto term = variables.find("TERM");
   const bool dumb = term == variables.end() || term->second == "dumb";
   const bool no_color = variables.contains("NO_COLOR");

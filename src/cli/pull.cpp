@@ -76,11 +76,8 @@ std::string again(const Arguments& arguments) {
 }
 
 Json data_of(const hub::PullResult& result) {
-  static constexpr std::string_view kStatus[] = {"success", "already_exists", "dry_run"};
-  Json files = Json::array();
   uint64_t missing = 0;
   for (const hub::PulledFile& file : result.files) {
-    files.push_back({{"name", file.path}, {"size_bytes", file.size}, {"cached", file.was_cached}});
     missing += file.was_cached ? 0 : file.size;
   }
   const std::string what = fmt::format("{} at {}", result.model, result.commit.substr(0, 7));
@@ -88,15 +85,9 @@ Json data_of(const hub::PullResult& result) {
                                   ? fmt::format("{}: {} to fetch", what, size_text(missing))
                               : result.status == hub::PullStatus::AlreadyExists ? what + " is here already"
                                                                                 : "pulled " + what;
-  return {{"model", result.model},
-          {"download_status", kStatus[static_cast<size_t>(result.status)]},
-          {"message", message + (result.note.empty() ? "" : "; " + result.note)},
-          {"expanded_name", result.expanded_name.empty() ? Json() : Json(result.expanded_name)},
-          {"commit_hash", result.commit},
-          {"revision", result.revision},
-          {"files", files},
-          {"bytes_downloaded", result.bytes_downloaded},
-          {"bytes_total", result.bytes_total}};
+  Json data = hub::pull_object(result);
+  data["message"] = message + (result.note.empty() ? "" : "; " + result.note);
+  return data;
 }
 
 void print(Context& context, const Json& data) {

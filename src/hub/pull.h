@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "hub/retry.h"
 #include "hub/settings.h"
 
@@ -90,5 +91,9 @@ struct PullResult {
  */
 PullResult pull(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
                 const PullListener& listener);
+
+/** {model, download_status, expanded_name, commit_hash, revision, path, files[{name, size_bytes, cached}],
+ * bytes_downloaded, bytes_total, note}. */
+Json pull_object(const PullResult& result);
 
 }  // namespace burin::hub

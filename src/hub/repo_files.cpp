@@ -154,15 +154,13 @@ std::optional<std::string> tree_json(const std::vector<RepoFile>& files) {
     if (!file->xet_hash.empty()) {
       entry["xet_hash"] = file->xet_hash;
     }
-    // An object of one key is indented once too little, as it stands two levels deep.
-    std::string lines = Json{{file->path, entry}}.dump(1, ' ', true);
-    lines = lines.substr(1, lines.size() - 3);
-    size_t at = 0;
-    while ((at = lines.find('\n', at)) != std::string::npos) {
-      lines.insert(at + 1, " ");
-      at += 2;
+    // An object of one key, without its own braces, is indented once too little: it stands two levels deep.
+    const std::string object = Json{{file->path, entry}}.dump(1, ' ', true);
+    for (const char c : std::string_view(object).substr(1, object.size() - 3)) {
+      text += c;
+      text += c == '\n' ? " " : "";
     }
-    text += lines + (file == sorted.back() ? "" : ",");
+    text += file == sorted.back() ? "" : ",";
   }
   return text + (sorted.empty() ? "}\n}" : "\n }\n}");
 }
