@@ -139,10 +139,10 @@ Check check_starter(const Environment& environment) {
     return {"starter model", Status::Warn, "not there",
             "./dev setup brings it, or `burin import FILE.gguf --name starter`"};
   }
-  const hub::HealthReport health = hub::check_health(dir, hub::list_files(dir));
-  return health.healthy ? Check{"starter model", Status::Ok, "healthy", ""}
-                        : Check{"starter model", Status::Warn, "damaged: " + health.reason,
-                                "`burin import FILE.gguf --name starter --force` makes it anew"};
+  const hub::HealthReport health = hub::check_health(hub::ModelFolder(dir));
+  return health.healthy() ? Check{"starter model", Status::Ok, "healthy", ""}
+                          : Check{"starter model", Status::Warn, "damaged: " + health.reason(),
+                                  "`burin import FILE.gguf --name starter --force` makes it anew"};
 }
 
 Check check_terminal(const Environment& environment) {

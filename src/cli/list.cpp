@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <ctime>
+#include <future>
+#include <iterator>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -10,27 +14,33 @@ namespace burin::cli {
 namespace {
 
 bool is_shown(const Context& context, const hub::ModelInfo& info) {
-  return context.arguments.has("--all") ||
-         (info.runtime_compatible && (info.model_type == "chat" || info.model_type == "base"));
+  return context.arguments.has("--all") || (info.usable() && (info.model_type == "chat" || info.model_type == "base"));
 }
 
 /** The cells of one line of the table; an empty health leaves its column out. */
 struct Row {
-  std::string_view name, hash, size, modified, type;
+  std::string_view name, hash, size, modified, bits, type;
   std::string health;
 };
 
 std::string line_of(const Row& row, size_t width) {
   const std::string cells =
-      fmt::format("{:<{}}  {:<7}  {:>8}  {:<10}  ", row.name, width, row.hash.empty() ? "-" : row.hash.substr(0, 7),
-                  row.size, row.modified.substr(0, 10));
+      fmt::format("{:<{}}  {:<7}  {:>8}  {:<14}  {:<5}  ", row.name, width,
+                  row.hash.empty() ? "-" : row.hash.substr(0, 7), row.size, row.modified, row.bits);
   return cells +
          (row.health.empty() ? fmt::format("{}\n", row.type) : fmt::format("{:<9}  {}\n", row.type, row.health));
 }
 
+/** "4bit", or the mode where it is not the usual one. */
+std::string bits_of(const hub::ModelInfo& info) {
+  const Json& bits = hub::member(info.quantization, "bits");
+  const std::string mode = hub::text_member(info.quantization, "mode");
+  return !mode.empty() && mode != "affine" ? mode : bits.is_number_integer() ? dump_json(bits) + "bit" : "-";
+}
+
 std::string health_of(const hub::ModelInfo& info) {
-  return std::string(info.health.healthy ? "healthy" : "unhealthy") +
-         (info.reason.empty() ? "" : " (" + info.reason + ")");
+  return std::string(info.health.healthy() ? "healthy" : "unhealthy") +
+         (info.usable() ? "" : " (" + info.reason() + ")");
 }
 
 void print(Context& context, const std::vector<hub::ModelInfo>& models) {
@@ -39,13 +49,15 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
     width = std::max(width, info.model.name.size());
   }
   const bool health = context.arguments.has("--health");
-  std::string table = line_of({"NAME", "HASH", "SIZE", "MODIFIED", "TYPE", health ? "HEALTH" : ""}, width);
+  std::string table = line_of({"NAME", "HASH", "SIZE", "MODIFIED", "QUANT", "TYPE", health ? "HEALTH" : ""}, width);
+  const int64_t now = std::time(nullptr);
   size_t shown = 0;
   for (const hub::ModelInfo& info : models) {
     if (is_shown(context, info)) {
       const std::string size = size_text(info.size_bytes);
+      const std::string age = hub::age_text(info.folder.modified(), now);
       table += line_of(
-          {info.model.name, info.model.hash, size, info.last_modified, info.model_type, health ? health_of(info) : ""},
+          {info.model.name, info.model.hash, size, age, bits_of(info), info.model_type, health ? health_of(info) : ""},
           width);
       ++shown;
     }
@@ -60,20 +72,46 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
   }
 }
 
+/** Models are looked at by several threads: most of the time goes into system calls, one after the other. */
+std::vector<hub::ModelInfo> describe_all(const std::vector<hub::ResolvedModel>& models,
+                                         const hub::DescribeOptions& options) {
+  constexpr size_t kWorthAThread = 100;
+  const size_t count =
+      std::clamp<size_t>(models.size() / kWorthAThread, 1, std::max(1U, std::thread::hardware_concurrency()));
+  std::vector<std::future<std::vector<hub::ModelInfo>>> parts;
+  for (size_t part = 0; part < count; ++part) {
+    parts.push_back(std::async(count == 1 ? std::launch::deferred : std::launch::async, [&, part] {
+      std::vector<hub::ModelInfo> infos;
+      for (size_t i = models.size() * part / count; i < models.size() * (part + 1) / count; ++i) {
+        infos.push_back(hub::describe_model(models[i], options));
+      }
+      return infos;
+    }));
+  }
+  std::vector<hub::ModelInfo> infos;
+  for (auto& part : parts) {
+    std::ranges::move(part.get(), std::back_inserter(infos));
+  }
+  return infos;
+}
+
 Json run(Context& context) {
   const std::string pattern = hub::lower_ascii(context.arguments.text("PATTERN"));
-  const std::vector<std::string> supported = supported_model_types();
-  std::vector<hub::ModelInfo> models;
-  for (const hub::ResolvedModel& model : hub::all_models(context.environment.paths)) {
-    if (hub::lower_ascii(model.name).find(pattern) != std::string::npos) {
-      models.push_back(hub::describe_model(model, supported));
-    }
-  }
+  const hub::DescribeOptions options{
+      .runtime = runtime_facts(context),
+      .depth = context.arguments.has("--health") ? hub::HealthDepth::Headers : hub::HealthDepth::Names,
+      .with_content_hash = false};
+  std::vector<hub::ResolvedModel> models = hub::all_models(context.environment.paths);
+  std::erase_if(models, [&](const hub::ResolvedModel& model) {
+    return hub::lower_ascii(model.name).find(pattern) == std::string::npos;
+  });
+  const std::vector<hub::ModelInfo> infos = describe_all(models, options);
   if (!context.output.is_json()) {
-    print(context, models);
+    print(context, infos);
+    return Json::object();
   }
   Json objects = Json::array();
-  for (const hub::ModelInfo& info : models) {
+  for (const hub::ModelInfo& info : infos) {
     objects.push_back(hub::model_object(info));
   }
   return {{"models", objects}, {"count", objects.size()}};
@@ -85,10 +123,14 @@ extern const Command list_command{
     .name = "list",
     .summary = "list the models on this machine",
     .positionals = {{.name = "PATTERN", .help = "part of a name, in any case", .required = false}},
-    .options = {{.name = "--all",
-                 .help = "also what cannot answer: unhealthy, embedding, other formats",
-                 .configurable = true},
-                {.name = "--health", .help = "add a column with the verdict on the files", .configurable = true}},
+    .options =
+        {{.name = "--all",
+          .help = "also what cannot answer: unhealthy, embedding, other formats",
+          .configurable = true},
+         {.name = "--health",
+          .help =
+              "read all headers and indexes, and add a column with the verdict; without it, only names and sizes count",
+          .configurable = true}},
     .examples = {{.line = "burin list", .what = "models ready to run"},
                  {.line = "burin list qwen --all --health", .what = "everything with that name, and what is wrong"}},
     .run = run,

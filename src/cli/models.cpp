@@ -124,6 +124,10 @@ std::vector<std::string> supported_model_types() {
   return types;
 }
 
+hub::RuntimeFacts runtime_facts(const Context& context) {
+  return {.supported = supported_model_types(), .memory_bytes = context.environment.memory_total_bytes};
+}
+
 std::string size_text(uint64_t bytes) {
   static constexpr std::array<std::string_view, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
   size_t unit = 0;

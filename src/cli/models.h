@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "hub/resolve.h"
+#include "hub/runtime_check.h"
 
 namespace burin::cli {
 
@@ -35,6 +36,9 @@ std::vector<std::vector<std::string>> supported_architectures();
 
 /** All these values of config.json's model_type, sorted. */
 std::vector<std::string> supported_model_types();
+
+/** The model types that this program runs and the memory of this machine. */
+hub::RuntimeFacts runtime_facts(const Context& context);
 
 /** "1.3GB": decimal units. */
 std::string size_text(uint64_t bytes);

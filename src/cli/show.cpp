@@ -1,3 +1,5 @@
+#include <ctime>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -21,10 +23,15 @@ std::string file_type(const std::string& name) {
 
 Json files_of(const hub::ModelInfo& info) {
   Json files = Json::array();
-  for (const hub::ModelFile& file : info.files) {
+  for (const hub::ModelFile& file : info.folder.files()) {
     files.push_back({{"name", file.name}, {"size", size_text(file.size_bytes)}, {"type", file_type(file.name)}});
   }
   return files;
+}
+
+template <typename List>
+std::string joined(const List& list) {
+  return fmt::format("{}", fmt::join(list, ", "));
 }
 
 /** A JSON value as a person reads it: text without quotes, nothing for null. */
@@ -40,11 +47,18 @@ void print(Context& context, const hub::ModelInfo& info, const Json& data) {
   line("name", info.model.name);
   line("hash", info.model.hash.empty() ? "-" : info.model.hash);
   line("size", size_text(info.size_bytes));
-  line("modified", info.last_modified);
+  line("modified", fmt::format("{} ({})", hub::iso_time(info.folder.modified()),
+                               hub::age_text(info.folder.modified(), std::time(nullptr))));
   line("framework", info.framework);
   line("type", info.model_type);
-  line("health", info.health.healthy ? "healthy" : "unhealthy");
-  line("runnable", info.runtime_compatible ? "yes" : "no: " + info.reason);
+  line("capabilities", info.capabilities.empty() ? "-" : joined(info.capabilities));
+  line("origin", info.origin.empty() ? "-" : info.origin);
+  line("content hash", info.content_hash.empty() ? "-" : info.content_hash);
+  if (info.clean) {
+    line("as it was cloned", *info.clean ? "yes" : "no: changed since");
+  }
+  line("health", info.health.healthy() ? "healthy" : "unhealthy: " + info.health.reason());
+  line("runnable", info.usable() ? "yes" : "no: " + info.reason());
   if (data["metadata"].is_object()) {
     for (const auto& [key, value] : data["metadata"].items()) {
       line(key, plain(value));
@@ -57,11 +71,6 @@ void print(Context& context, const hub::ModelInfo& info, const Json& data) {
     text += dump_json(data["config"], 2) + "\n";
   }
   context.output.print_untrusted(text);
-}
-
-template <typename List>
-std::string joined(const List& list) {
-  return fmt::format("{}", fmt::join(list, ", "));
 }
 
 void print_supported(Context& context, const Json& data) {
@@ -110,13 +119,14 @@ Json run(Context& context) {
     throw Error(ErrorCode::InvalidArgument, "show", "MODEL is missing")
         .hint("`burin list` names the models; --supported shows what kinds can be run");
   }
-  const hub::ModelInfo info = hub::describe_model(model_of(context), supported_model_types());
+  const hub::ResolvedModel model = hub::resolve_any(context.arguments.text("MODEL"), context.environment.paths);
+  const hub::ModelInfo info = hub::describe_model(model, {.runtime = runtime_facts(context)});
   Json data{{"model", hub::model_object(info)}, {"metadata", hub::model_metadata(info)}};
   if (context.arguments.has("--files")) {
     data["files"] = files_of(info);
   }
   if (context.arguments.has("--config")) {
-    data["config"] = info.config;
+    data["config"] = info.folder.config();
   }
   if (!context.output.is_json()) {
     print(context, info, data);

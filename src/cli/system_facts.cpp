@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,6 +132,19 @@ MemoryFacts memory_facts(const fs::path& root) {
     }
   });
   return facts;
+}
+
+uint64_t available_memory(const MemoryFacts& facts) {
+  uint64_t least = facts.available_bytes > 0 ? facts.available_bytes : facts.total_bytes;
+  const auto limit_to = [&](uint64_t limit) { least = least == 0 ? limit : std::min(least, limit); };
+  if (facts.group_limit_bytes) {
+    limit_to(*facts.group_limit_bytes);
+  }
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    limit_to(limit.rlim_cur);
+  }
+  return least;
 }
 
 FolderFacts folder_facts(const fs::path& folder) {

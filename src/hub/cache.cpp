@@ -24,6 +24,11 @@ bool is_name_part(std::string_view part) {
          std::ranges::all_of(part, allowed) && part.find("..") == part.npos && part.find("--") == part.npos;
 }
 
+/** What StagingFolder calls a folder that is still being filled. */
+bool is_staging_name(std::string_view name) {
+  return name.find(".importing-") != name.npos;
+}
+
 /** Entries of a folder by name; empty when it cannot be read. */
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   std::vector<fs::directory_entry> entries;
@@ -58,6 +63,17 @@ std::vector<std::string> read_snapshots(const fs::path& folder) {
   return hashes;
 }
 
+/** The commit that a file below refs/ names. */
+std::optional<std::string> read_ref(const fs::path& file) {
+  try {
+    std::string hash = read_file(file, 64);
+    hash.erase(hash.find_last_not_of(" \r\n") + 1);
+    return is_commit_hash(hash) ? std::optional(hash) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 /** Files below refs/, each holding one hash; anything else in them is passed over. */
 void read_refs(const fs::path& folder, const std::string& prefix, int depth, std::map<std::string, std::string>& refs) {
   for (const fs::directory_entry& entry : entries_of(folder)) {
@@ -68,14 +84,8 @@ void read_refs(const fs::path& folder, const std::string& prefix, int depth, std
       }
       continue;
     }
-    try {
-      std::string hash = read_file(entry.path(), 64);
-      hash.erase(hash.find_last_not_of(" \r\n") + 1);
-      if (is_commit_hash(hash)) {
-        refs[name] = hash;
-      }
-    } catch (const Error&) {
-      continue;
+    if (const auto hash = read_ref(entry.path())) {
+      refs[name] = *hash;
     }
   }
 }
@@ -86,14 +96,6 @@ CachedRepo read_repo(std::string name, const fs::path& dir) {
   return repo;
 }
 
-std::string folder_name(std::string_view name) {
-  std::string folder(kRepoPrefix);
-  for (const char c : name) {
-    folder += c == '/' ? std::string("--") : std::string(1, c);
-  }
-  return folder;
-}
-
 }  // namespace
 
 bool is_repo_name(std::string_view name) {
@@ -101,6 +103,14 @@ bool is_repo_name(std::string_view name) {
   const bool parts = slash == name.npos ? is_name_part(name)
                                         : is_name_part(name.substr(0, slash)) && is_name_part(name.substr(slash + 1));
   return parts && !name.ends_with(".git");
+}
+
+std::string repo_folder_name(std::string_view name) {
+  std::string folder(kRepoPrefix);
+  for (const char c : name) {
+    folder += c == '/' ? std::string("--") : std::string(1, c);
+  }
+  return folder;
 }
 
 bool is_commit_hash(std::string_view text) {
@@ -118,7 +128,7 @@ std::optional<std::string> CachedRepo::default_snapshot() const {
 std::vector<CachedRepo> scan_cache(const fs::path& hub_cache) {
   std::vector<CachedRepo> repos;
   for (std::string& name : scan_repo_names(hub_cache)) {
-    const fs::path dir = hub_cache / folder_name(name);
+    const fs::path dir = hub_cache / repo_folder_name(name);
     repos.push_back(read_repo(std::move(name), dir));
   }
   return repos;
@@ -126,9 +136,11 @@ std::vector<CachedRepo> scan_cache(const fs::path& hub_cache) {
 
 std::vector<std::string> scan_repo_names(const fs::path& hub_cache) {
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : entries_of(hub_cache)) {
-    std::string name = entry.path().filename().string();
-    if (!name.starts_with(kRepoPrefix) || !is_folder(entry.path())) {
+  std::error_code error;
+  for (fs::directory_iterator it(hub_cache, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    std::string name = it->path().filename().string();
+    if (!name.starts_with(kRepoPrefix) || !it->is_directory(ignored)) {
       continue;
     }
     name.erase(0, kRepoPrefix.size());
@@ -139,14 +151,23 @@ std::vector<std::string> scan_repo_names(const fs::path& hub_cache) {
       names.push_back(std::move(name));
     }
   }
+  std::ranges::sort(names);
   return names;
+}
+
+std::string default_snapshot_of(const fs::path& hub_cache, const std::string& name) {
+  const fs::path dir = hub_cache / repo_folder_name(name);
+  if (const auto hash = read_ref(dir / "refs" / "main")) {
+    return is_folder(dir / "snapshots" / *hash) ? *hash : "";
+  }
+  return read_repo(name, dir).default_snapshot().value_or("");
 }
 
 std::optional<CachedRepo> find_repo(const fs::path& hub_cache, std::string_view name) {
   if (hub_cache.empty() || !is_repo_name(name)) {
     return std::nullopt;
   }
-  const fs::path dir = hub_cache / folder_name(name);
+  const fs::path dir = hub_cache / repo_folder_name(name);
   return is_folder(dir) ? std::optional(read_repo(std::string(name), dir)) : std::nullopt;
 }
 
@@ -154,7 +175,7 @@ std::vector<std::string> scan_model_home(const fs::path& model_home) {
   std::vector<std::string> names;
   for (const fs::directory_entry& entry : entries_of(model_home)) {
     const std::string name = entry.path().filename().string();
-    if (!is_repo_name(name) || !is_folder(entry.path())) {
+    if (!is_repo_name(name) || is_staging_name(name) || !is_folder(entry.path())) {
       continue;
     }
     const std::vector<fs::directory_entry> inner = entries_of(entry.path());
@@ -164,7 +185,8 @@ std::vector<std::string> scan_model_home(const fs::path& model_home) {
       continue;
     }
     for (const fs::directory_entry& item : inner) {
-      if (const std::string full = name + "/" + item.path().filename().string(); is_repo_name(full)) {
+      if (const std::string full = name + "/" + item.path().filename().string();
+          is_repo_name(full) && !is_staging_name(full)) {
         names.push_back(full);
       }
     }

@@ -35,6 +35,12 @@ std::vector<CachedRepo> scan_cache(const std::filesystem::path& hub_cache);
 /** The names of these repos, without a look into their folders. */
 std::vector<std::string> scan_repo_names(const std::filesystem::path& hub_cache);
 
+/** As CachedRepo::default_snapshot, by a look at refs/main alone where that says it; empty when there is none. */
+std::string default_snapshot_of(const std::filesystem::path& hub_cache, const std::string& name);
+
+/** `models--namespace--name`. */
+std::string repo_folder_name(std::string_view name);
+
 /** One repo by its exact name; none when it is not there. */
 std::optional<CachedRepo> find_repo(const std::filesystem::path& hub_cache, std::string_view name);
 

@@ -88,14 +88,6 @@ Split split(const std::string& path) {
 
 }  // namespace
 
-std::string repo_folder_name(std::string_view repo) {
-  std::string folder = "models--";
-  for (const char c : repo) {
-    folder += c == '/' ? std::string("--") : std::string(1, c);
-  }
-  return folder;
-}
-
 void check_revision(const std::string& revision) {
   try {
     check_repo_path(revision);

@@ -61,9 +61,6 @@ class CacheWriter {
   std::optional<Folder> root_;
 };
 
-/** "models--namespace--name". */
-std::string repo_folder_name(std::string_view repo);
-
 /** A revision that may become part of a path: as check_repo_path. Throws: InvalidArgument. */
 void check_revision(const std::string& revision);
 

@@ -1,234 +1,250 @@
 #include "hub/health.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
-#include <map>
-#include <set>
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/file.h"
-#include "base/safetensors.h"
+#include "hub/digest.h"
+#include "hub/health_checks.h"
 
 namespace burin::hub {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr int kMaxDepth = 4;
-constexpr size_t kMaxFiles = 100000;
 constexpr uint64_t kMaxPointerBytes = 1024;
 constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
-constexpr std::string_view kIndex = "model.safetensors.index.json";
+constexpr std::array<std::string_view, 5> kVerdicts{"ok", "unverifiable", "incomplete", "refused", "corrupt"};
 
-void walk(const fs::path& dir, const std::string& prefix, int depth, std::vector<ModelFile>& files) {
-  std::error_code error;
-  for (fs::directory_iterator it(dir, error), end; !error && it != end && files.size() < kMaxFiles;
-       it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    std::error_code ignored;
-    if (it->symlink_status(ignored).type() == fs::file_type::directory) {
-      if (depth < kMaxDepth && !name.starts_with('.')) {
-        walk(it->path(), prefix + name + "/", depth + 1, files);
+/** What mlx-lm's own download asks for, Python aside: a revision lacks something when one of these is not there. */
+bool is_loaded(std::string_view name) {
+  static constexpr std::array<std::string_view, 6> kEndings{".json", ".jsonl", ".jinja", ".txt", ".tiktoken", ".model"};
+  const bool top = name.find('/') == name.npos;
+  const bool weights = name.starts_with("model") && name.ends_with(".safetensors");
+  const bool loaded = weights || std::ranges::any_of(kEndings, [&](auto ending) { return name.ends_with(ending); });
+  return top && loaded;
+}
+
+void check_promised(const HealthSubject& subject) {
+  for (const auto& [name, promised] : subject.facts.promised) {
+    const ModelFile* file = subject.folder.find(name);
+    if (file == nullptr) {
+      if (is_loaded(name)) {
+        subject.findings.add(
+            {Verdict::Incomplete, name, "missing", "missing", std::to_string(promised.size_bytes), {}});
       }
+    } else if (file->readable && file->size_bytes != promised.size_bytes) {
+      const bool shorter = file->size_bytes < promised.size_bytes;
+      subject.findings.add({Verdict::Corrupt, name, shorter ? "truncated" : "size_mismatch",
+                            fmt::format("{} bytes instead of {}", file->size_bytes, promised.size_bytes),
+                            std::to_string(promised.size_bytes), std::to_string(file->size_bytes)});
+    }
+  }
+}
+
+/** Downloads that did not end, by the name of their file where a list tells it. */
+void check_partials(const HealthSubject& subject) {
+  for (const PartialFile& partial : subject.facts.partials) {
+    const auto& promised = subject.facts.promised;
+    const auto file =
+        std::ranges::find_if(promised, [&](const auto& entry) { return entry.second.etag == partial.etag; });
+    if (file == promised.end() && !promised.empty()) {
+      continue;  // of another revision
+    }
+    const std::string name = file == promised.end() ? "blobs/" + partial.etag : file->first;
+    const std::string expected = file == promised.end() ? "" : std::to_string(file->second.size_bytes);
+    const std::string message =
+        partial.holder ? "its download is running in " + describe(*partial.holder) : "its download did not finish";
+    subject.findings.add({Verdict::Incomplete, name, partial.holder ? "download_running" : "download_interrupted",
+                          message, expected, std::to_string(partial.size_bytes)});
+  }
+}
+
+void check_left_overs(const HealthSubject& subject) {
+  for (const ModelFile& file : subject.folder.files()) {
+    const std::string& name = file.name;
+    if (name.ends_with(".partial") || name.ends_with(".tmp") || name.ends_with(".incomplete")) {
+      subject.incomplete(name, "leftover", "left over from a download that did not finish");
+    }
+  }
+}
+
+void check_config(const HealthSubject& subject) {
+  const std::string& problem = subject.folder.config_problem();
+  if (problem.empty() || !subject.require("config.json", "missing_config")) {
+    return;
+  }
+  subject.corrupt("config.json", "invalid_json", problem);
+}
+
+/** Only the two ends: a vocabulary takes long to parse, and a torn file lacks its end. */
+bool has_object_ends(const InputFile& file) {
+  std::string ends(2, ' ');
+  file.read_at(0, std::as_writable_bytes(std::span(ends).first(1)));
+  for (uint64_t at = file.size();
+       at > 0 && file.size() - at < 16 && std::isspace(static_cast<unsigned char>(ends[1])) != 0;) {
+    file.read_at(--at, std::as_writable_bytes(std::span(ends).last(1)));
+  }
+  return ends == "{}";
+}
+
+void check_tokenizer(const HealthSubject& subject) {
+  const ModelFolder& folder = subject.folder;
+  if (folder.has("tokenizer.model") && !folder.has("tokenizer.json") && !folder.has("tokenizer_config.json")) {
+    return;
+  }
+  if (!subject.require("tokenizer.json", "missing_tokenizer") || subject.options.depth == HealthDepth::Names) {
+    return;
+  }
+  try {
+    if (!has_object_ends(InputFile(folder.dir() / "tokenizer.json"))) {
+      subject.corrupt("tokenizer.json", "invalid_json", "not a whole JSON object");
+    }
+    if (folder.has("tokenizer_config.json") && subject.require("tokenizer_config.json")) {
+      parse_sorted_json(folder.read("tokenizer_config.json", kMaxJsonBytes), "tokenizer_config.json");
+    }
+  } catch (const Error& error) {
+    subject.corrupt(error.code() == ErrorCode::Corrupt ? "tokenizer_config.json" : "tokenizer.json", "invalid_json",
+                    "not valid JSON");
+  }
+}
+
+void check_vision(const HealthSubject& subject) {
+  const Json& config = subject.folder.config();
+  const bool vision = config.is_object() && config.contains("vision_config");
+  if (vision && !subject.folder.has("preprocessor_config.json") && !subject.folder.has("processor_config.json")) {
+    subject.incomplete("preprocessor_config.json", "missing", "missing, and the model reads images");
+  }
+}
+
+/** A file that someone is working on is incomplete, whatever half of it looks like. */
+void forgive_running_downloads(const HealthSubject& subject) {
+  for (FileProblem& problem : subject.findings.problems()) {
+    if (problem.verdict != Verdict::Corrupt || subject.facts.locks.empty()) {
       continue;
     }
-    if (it->is_directory(ignored)) {
-      continue;
+    if (const auto holder = subject.facts.holder(expected_etag(subject, problem.file))) {
+      problem.verdict = Verdict::Incomplete;
+      problem.code = "download_running";
+      problem.message = "its download is running in " + describe(*holder);
     }
-    const bool readable = it->is_regular_file(ignored);
-    const uint64_t size = readable ? it->file_size(ignored) : 0;
-    files.push_back({.name = prefix + name, .size_bytes = size, .readable = readable});
   }
 }
 
-/** The first problem found; thrown inside this file only. */
-struct Problem {
-  std::string reason;
-};
-
-[[noreturn]] void problem(const Error& error) {
-  throw Problem{error.message()};
+HealthReport report_of(std::vector<FileProblem> problems) {
+  std::ranges::stable_sort(problems, std::ranges::greater(), &FileProblem::verdict);
+  const Verdict verdict = problems.empty() ? Verdict::Ok : problems.front().verdict;
+  return {.verdict = verdict, .problems = std::move(problems)};
 }
-
-[[noreturn]] void problem(std::string_view file, std::string_view what) {
-  throw Problem{std::string(file) + ": " + std::string(what)};
-}
-
-class Checker {
- public:
-  Checker(const fs::path& dir, const std::vector<ModelFile>& files) : dir_(dir) {
-    for (const ModelFile& file : files) {
-      files_.emplace(file.name, file);
-    }
-  }
-
-  void check() const {
-    for (const auto& [name, file] : files_) {
-      if (name.ends_with(".partial") || name.ends_with(".tmp") || name.ends_with(".incomplete")) {
-        problem(name, "left over from a download that did not finish");
-      }
-    }
-    const nlohmann::json config = json_of("config.json");
-    if (!config.is_object() || config.empty()) {
-      problem("config.json", "not a JSON object with content");
-    }
-    const bool gguf = check_weights();
-    if (!gguf) {
-      check_tokenizer();
-    }
-    const bool vision = config.contains("vision_config");
-    if (vision && !has("preprocessor_config.json") && !has("processor_config.json")) {
-      problem("preprocessor_config.json", "missing, and the model reads images");
-    }
-  }
-
- private:
-  bool has(std::string_view name) const { return files_.contains(name); }
-
-  /** Present, readable, with content, and not a Git LFS pointer. */
-  void require(const std::string& name) const {
-    const auto it = files_.find(name);
-    if (it == files_.end()) {
-      problem(name, "missing");
-    }
-    if (!it->second.readable) {
-      problem(name, "a broken link or no regular file");
-    }
-    if (it->second.size_bytes == 0) {
-      problem(name, "empty");
-    }
-    if (it->second.size_bytes < kMaxPointerBytes &&
-        read_file(dir_ / name, kMaxPointerBytes).starts_with("version https://git-lfs")) {
-      problem(name, "a Git LFS pointer instead of the content");
-    }
-  }
-
-  nlohmann::json json_of(const std::string& name) const {
-    require(name);
-    try {
-      // Plain nlohmann::json: the order-keeping kind needs quadratic time on an index of many tensors.
-      auto value = nlohmann::json::parse(read_file(dir_ / name, kMaxJsonBytes), nullptr, false);
-      if (value.is_discarded()) {
-        problem(name, "not valid JSON");
-      }
-      return value;
-    } catch (const Error& error) {
-      problem(error);
-    }
-  }
-
-  /** Only the two ends: a vocabulary takes too long to parse in a listing, and a torn file lacks its end. */
-  void require_object_ends(const std::string& name) const {
-    require(name);
-    const InputFile file(dir_ / name);
-    std::string ends(2, ' ');
-    file.read_at(0, std::as_writable_bytes(std::span(ends).first(1)));
-    for (uint64_t at = file.size();
-         at > 0 && file.size() - at < 16 && std::isspace(static_cast<unsigned char>(ends[1]));) {
-      file.read_at(--at, std::as_writable_bytes(std::span(ends).last(1)));
-    }
-    if (ends != "{}") {
-      problem(name, "not a whole JSON object");
-    }
-  }
-
-  std::set<std::string> tensors_of(const std::string& name) const {
-    require(name);
-    try {
-      std::set<std::string> tensors;
-      for (TensorInfo& tensor : read_safetensors_header(InputFile(dir_ / name)).tensors) {
-        tensors.insert(std::move(tensor.name));
-      }
-      return tensors;
-    } catch (const Error& error) {
-      problem(error);
-    }
-  }
-
-  void check_index() const {
-    const nlohmann::json index = json_of(std::string(kIndex));
-    const auto map = index.is_object() ? index.find("weight_map") : index.end();
-    if (!index.is_object() || map == index.end() || !map->is_object() || map->empty()) {
-      problem(kIndex, "has no weight_map");
-    }
-    std::map<std::string, std::vector<std::string>> shards;
-    for (const auto& [tensor, shard] : map->items()) {
-      if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-        problem(kIndex, "a shard is not a file name");
-      }
-      shards[shard.get<std::string>()].push_back(tensor);
-    }
-    for (const auto& [shard, promised] : shards) {
-      const std::set<std::string> tensors = tensors_of(shard);
-      for (const std::string& tensor : promised) {
-        if (!tensors.contains(tensor)) {
-          problem(shard, "lacks the tensor " + tensor + " that the index promises");
-        }
-      }
-    }
-  }
-
-  /** True when the weights are GGUF, which brings its own tokenizer. */
-  bool check_weights() const {
-    if (has(kIndex)) {
-      check_index();
-      return false;
-    }
-    bool found = false;
-    bool gguf = false;
-    bool pickle = false;
-    for (const auto& [name, file] : files_) {
-      const bool top = name.find('/') == std::string::npos;
-      if (top && name.ends_with(".safetensors")) {
-        if (name.starts_with("model-") && name.find("-of-") != std::string::npos) {
-          problem(kIndex, "missing, and the weights are in several files");
-        }
-        tensors_of(name);
-        found = true;
-      }
-      gguf = gguf || name.ends_with(".gguf");
-      pickle = pickle || (top && (name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth")));
-    }
-    if (!found && !gguf) {
-      problem("model.safetensors", pickle ? "missing; the pickled weights are not read" : "missing");
-    }
-    return !found;
-  }
-
-  void check_tokenizer() const {
-    if (has("tokenizer.model") && !has("tokenizer.json") && !has("tokenizer_config.json")) {
-      return;
-    }
-    require_object_ends("tokenizer.json");
-    if (has("tokenizer_config.json")) {
-      json_of("tokenizer_config.json");
-    }
-  }
-
-  fs::path dir_;
-  std::map<std::string, ModelFile, std::less<>> files_;
-};
 
 }  // namespace
 
-std::vector<ModelFile> list_files(const fs::path& dir) {
-  std::vector<ModelFile> files;
-  walk(dir, "", 0, files);
-  std::ranges::sort(files, {}, &ModelFile::name);
-  return files;
+std::string_view name(Verdict verdict) {
+  return kVerdicts.at(static_cast<size_t>(verdict));
 }
 
-HealthReport check_health(const fs::path& dir, const std::vector<ModelFile>& files) {
-  try {
-    Checker(dir, files).check();
-    return {};
-  } catch (const Problem& found) {
-    return {.healthy = false, .reason = found.reason};
-  } catch (const Error& error) {
-    return {.healthy = false, .reason = error.what()};
+std::string HealthReport::reason() const {
+  return healthy() ? "" : problems.front().file + ": " + problems.front().message;
+}
+
+void Findings::add(FileProblem problem) {
+  if (!knows(problem.file)) {
+    problems_.push_back(std::move(problem));
   }
+}
+
+bool Findings::knows(std::string_view file) const {
+  return std::ranges::find(problems_, file, &FileProblem::file) != problems_.end();
+}
+
+void HealthSubject::corrupt(std::string_view file, std::string_view code, std::string message) const {
+  findings.add({Verdict::Corrupt, std::string(file), std::string(code), std::move(message), {}, {}});
+}
+
+void HealthSubject::incomplete(std::string_view file, std::string_view code, std::string message) const {
+  findings.add({Verdict::Incomplete, std::string(file), std::string(code), std::move(message), {}, {}});
+}
+
+bool HealthSubject::require(const std::string& name, std::string_view code) const {
+  const ModelFile* file = folder.find(name);
+  if (file == nullptr) {
+    incomplete(name, code, "missing");
+  } else if (!file->readable) {
+    corrupt(name, "broken_link", "a broken link or no regular file");
+  } else if (file->size_bytes == 0) {
+    corrupt(name, "empty", "empty");
+  } else if (file->size_bytes < kMaxPointerBytes) {
+    try {
+      if (folder.read(name, kMaxPointerBytes).starts_with("version https://git-lfs")) {
+        corrupt(name, "lfs_pointer", "a Git LFS pointer instead of the content");
+      }
+    } catch (const Error& error) {
+      corrupt(name, "unreadable", error.message());
+    }
+  }
+  return !findings.knows(name);
+}
+
+std::string expected_etag(const HealthSubject& subject, const std::string& name) {
+  const std::string blob = subject.folder.blob_name(name);
+  if (is_etag(blob)) {
+    return blob;
+  }
+  const auto promised = subject.facts.promised.find(name);
+  return promised == subject.facts.promised.end() ? "" : promised->second.etag;
+}
+
+HealthReport check_health(const ModelFolder& folder, const SnapshotFacts& facts, const HealthOptions& options) {
+  Findings findings;
+  const HealthSubject subject{folder, facts, options, findings};
+  check_partials(subject);
+  check_left_overs(subject);
+  check_promised(subject);
+  check_config(subject);
+  if (!check_weights(subject)) {
+    check_tokenizer(subject);
+  }
+  check_vision(subject);
+  if (options.depth != HealthDepth::Names && !facts.list_problem.empty()) {
+    findings.add({Verdict::Unverifiable, "trees", "list_invalid", facts.list_problem, {}, {}});
+  }
+  const uint64_t hashed = options.depth == HealthDepth::Hashes ? check_hashes(subject) : 0;
+  forgive_running_downloads(subject);
+  HealthReport report = report_of(std::move(findings.problems()));
+  report.hashed_bytes = hashed;
+  return report;
+}
+
+HealthReport check_health(const ResolvedModel& model, const HealthOptions& options) {
+  const SnapshotFacts facts = snapshot_facts(model);
+  if (!model.cached || !model.hash.empty()) {
+    return check_health(ModelFolder(model.dir), facts, options);
+  }
+  Findings findings;
+  findings.add({Verdict::Incomplete, "refs/main", "no_revision", "names no complete snapshot", {}, {}});
+  check_partials({ModelFolder(model.dir), facts, options, findings});
+  return report_of(std::move(findings.problems()));
+}
+
+Json health_object(const HealthReport& report, HealthDepth depth) {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  Json problems = Json::array();
+  for (const FileProblem& problem : report.problems) {
+    problems.push_back({{"file", problem.file},
+                        {"code", problem.code},
+                        {"verdict", name(problem.verdict)},
+                        {"message", problem.message},
+                        {"expected", text_or_null(problem.expected)},
+                        {"found", text_or_null(problem.found)}});
+  }
+  return {{"verdict", name(report.verdict)},
+          {"deep", depth == HealthDepth::Hashes},
+          {"checked_bytes", report.hashed_bytes},
+          {"problems", std::move(problems)}};
 }
 
 }  // namespace burin::hub

@@ -1,115 +1,92 @@
 #include "hub/model_info.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 
 namespace burin::hub {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 12> kEncoderTypes{"albert",  "bert",        "deberta-v2", "distilbert",
-                                                         "electra", "mpnet",       "modernbert", "nomic_bert",
-                                                         "roberta", "xlm-roberta", "camembert",  "gte"};
-
-bool has_file(const ModelInfo& info, std::string_view name) {
-  return std::ranges::find(info.files, name, &ModelFile::name) != info.files.end();
-}
-
-bool has_extension(const ModelInfo& info, std::string_view extension) {
-  return std::ranges::any_of(info.files, [&](const ModelFile& file) { return file.name.ends_with(extension); });
-}
-
-Json read_or_null(const fs::path& file) {
-  try {
-    return read_json_file(file);
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
-
-/** The member of an object, else null. */
-Json member(const Json& object, const char* key) {
-  return object.is_object() && object.contains(key) ? object.at(key) : Json(nullptr);
-}
-
-std::string text_member(const Json& object, const char* key) {
-  const Json value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : "";
-}
-
-std::string modified_time(const fs::path& dir) {
-  struct stat info{};
-  if (::stat(dir.c_str(), &info) != 0) {
-    return "1970-01-01T00:00:00Z";
-  }
-  std::tm parts{};
-  ::gmtime_r(&info.st_mtime, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
-/** The numbers and words of `quantization`; its per-layer entries are left out. */
-Json quantization_of(const Json& config) {
-  const Json given = member(config, "quantization");
-  if (!given.is_object()) {
-    return nullptr;
-  }
-  Json result = Json::object();
-  for (const auto& [key, value] : given.items()) {
-    if (value.is_number() || value.is_string()) {
-      result[key] = value;
-    }
-  }
-  return result;
-}
+constexpr std::array<std::string_view, 13> kEncoderTypes{
+    "albert", "bert",       "camembert", "deberta-v2", "distilbert", "electra",    "gte",
+    "mpnet",  "modernbert", "new",       "nomic_bert", "roberta",    "xlm-roberta"};
+constexpr uint64_t kMaxTokenizerConfig = uint64_t{16} << 20;
+constexpr std::string_view kShortNamespace = "mlx-community/";
 
 std::string framework_of(const ModelInfo& info) {
-  if (has_extension(info, ".safetensors")) {
-    const bool mlx = !info.model.cached || info.model.name.starts_with("mlx-community/") ||
-                     info.quantization.is_object() || text_member(info.config, "library_name") == "mlx";
+  const ModelFolder& folder = info.folder;
+  if (folder.has_extension(".safetensors")) {
+    const bool mlx = !info.model.cached || info.model.name.starts_with(kShortNamespace) ||
+                     info.quantization.is_object() || text_member(folder.config(), "library_name") == "mlx";
     return mlx ? "MLX" : "PyTorch";
   }
-  if (has_extension(info, ".gguf")) {
+  if (folder.has_extension(".gguf")) {
     return "GGUF";
   }
-  return has_extension(info, ".bin") || has_extension(info, ".pt") || has_extension(info, ".pth") ? "PyTorch"
-                                                                                                  : "Unknown";
+  const bool torch = folder.has_extension(".bin") || folder.has_extension(".pt") || folder.has_extension(".pth");
+  return torch ? "PyTorch" : "Unknown";
 }
 
-bool has_chat_template(const ModelInfo& info) {
-  return has_file(info, "chat_template.jinja") || has_file(info, "chat_template.json") ||
-         !member(read_or_null(info.model.dir / "tokenizer_config.json"), "chat_template").is_null();
+/** Looked for in the text: such a file may have megabytes of added tokens, and a listing reads a thousand. */
+bool names_chat_template(const std::string& text) {
+  // From its second character on: quotes are everywhere, and finding each of them takes longer than reading the file.
+  constexpr std::string_view kKey = "chat_template\"";
+  constexpr std::string_view kBlanks = " \t\r\n";
+  for (size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1)) {
+    const size_t colon = text.find_first_not_of(kBlanks, at + kKey.size());
+    const size_t value = colon == std::string::npos ? colon : text.find_first_not_of(kBlanks, colon + 1);
+    if (at > 0 && text[at - 1] == '"' && value != std::string::npos && text[colon] == ':' &&
+        !std::string_view(text).substr(value).starts_with("null")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool has_chat_template(const ModelFolder& folder) {
+  if (folder.has("chat_template.jinja") || folder.has("chat_template.json")) {
+    return true;
+  }
+  if (!folder.has("tokenizer_config.json")) {
+    return false;
+  }
+  try {
+    return names_chat_template(folder.read("tokenizer_config.json", kMaxTokenizerConfig));
+  } catch (const Error&) {
+    return false;  // health says what is wrong with it
+  }
 }
 
 bool is_causal_lm(const Json& config) {
-  const Json architectures = member(config, "architectures");
+  const Json& architectures = member(config, "architectures");
   return architectures.is_array() && std::ranges::any_of(architectures, [](const Json& name) {
            return name.is_string() && name.get<std::string>().ends_with("ForCausalLM");
          });
 }
 
-std::string type_of(const ModelInfo& info, bool supported) {
-  const std::string type = text_member(info.config, "model_type");
-  if (has_file(info, "modules.json") || has_file(info, "config_sentence_transformers.json") ||
+std::string type_of(const ModelFolder& folder, bool supported) {
+  const Json& config = folder.config();
+  const std::string type = text_member(config, "model_type");
+  if (folder.has("modules.json") || folder.has("config_sentence_transformers.json") ||
       std::ranges::find(kEncoderTypes, type) != kEncoderTypes.end()) {
     return "embedding";
   }
-  if (type == "whisper" || (member(info.config, "audio_config").is_object() && !is_causal_lm(info.config))) {
+  if (type == "whisper" || (member(config, "audio_config").is_object() && !is_causal_lm(config))) {
     return "audio";
   }
-  if (has_chat_template(info)) {
+  if (has_chat_template(folder)) {
     return "chat";
   }
-  return supported || is_causal_lm(info.config) ? "base" : "unknown";
+  return supported || is_causal_lm(config) ? "base" : "unknown";
 }
 
 std::vector<std::string> capabilities_of(const ModelInfo& info) {
+  const Json& config = info.folder.config();
   std::vector<std::string> found;
   if (info.model_type == "chat" || info.model_type == "base") {
     found.emplace_back("text-generation");
@@ -120,86 +97,127 @@ std::vector<std::string> capabilities_of(const ModelInfo& info) {
   if (info.model_type == "embedding") {
     found.emplace_back("embeddings");
   }
-  if (member(info.config, "vision_config").is_object()) {
+  if (member(config, "vision_config").is_object()) {
     found.emplace_back("vision");
   }
-  if (info.model_type == "audio" || member(info.config, "audio_config").is_object()) {
+  if (info.model_type == "audio" || member(config, "audio_config").is_object()) {
     found.emplace_back("audio");
   }
   return found;
 }
 
-/** Why burin cannot run a healthy model; empty when it can. */
-std::string runtime_problem(const ModelInfo& info, bool supported) {
-  if (!has_extension(info, ".safetensors")) {
-    return "no safetensors weights";
+/** Where it came from, and whether it is still what came. */
+void add_provenance(ModelInfo& info, bool with_content_hash) {
+  if (!info.model.cached) {
+    if (const auto workspace = read_workspace(info.model.dir)) {
+      info.origin = workspace->origin;
+      info.content_hash = workspace->content_hash;
+      info.clean = is_unchanged(*workspace, info.folder.files());
+    }
+    return;
   }
-  const std::string type = text_member(info.config, "model_type");
-  if (type.empty()) {
-    return "config.json names no model_type";
+  info.origin = info.model.name;
+  if (with_content_hash && !info.model.hash.empty()) {
+    info.content_hash = content_hash(workspace_files(info.folder));
   }
-  return supported ? "" : "model_type \"" + type + "\" is not supported";
 }
 
 Json null_when_empty(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
+HealthReport health_of(const ModelInfo& info, HealthDepth depth) {
+  const ResolvedModel& model = info.model;
+  if (model.cached && model.hash.empty()) {
+    return check_health(model, {.depth = depth});
+  }
+  const bool look_around = depth != HealthDepth::Names;
+  return check_health(info.folder, look_around ? snapshot_facts(model) : SnapshotFacts{}, {.depth = depth});
+}
+
 }  // namespace
 
-ModelInfo describe_model(const ResolvedModel& model, const std::vector<std::string>& supported) {
-  ModelInfo info{.model = model, .files = list_files(model.dir)};
-  for (const ModelFile& file : info.files) {
-    info.size_bytes += file.size_bytes;
-  }
-  info.config = read_or_null(model.dir / "config.json");
-  info.last_modified = modified_time(model.dir);
-  info.quantization = quantization_of(info.config);
+ModelInfo describe_model(const ResolvedModel& model, const DescribeOptions& options) {
+  ModelInfo info{.model = model, .folder = ModelFolder(model.dir)};
+  info.size_bytes = info.folder.size_bytes();
+  info.quantization = quantization_of(info.folder.config());
   info.framework = framework_of(info);
-  const bool known = std::ranges::find(supported, text_member(info.config, "model_type")) != supported.end();
-  info.model_type = type_of(info, known);
+  const std::vector<std::string>& types = options.runtime.supported;
+  const bool known = std::ranges::find(types, text_member(info.folder.config(), "model_type")) != types.end();
+  info.model_type = type_of(info.folder, known);
   info.capabilities = capabilities_of(info);
-  info.health = check_health(model.dir, info.files);
-  if (model.cached && model.hash.empty()) {
-    info.health = {.healthy = false, .reason = "refs/main: names no complete snapshot"};
-  }
-  const std::string problem = info.health.healthy ? runtime_problem(info, known) : info.health.reason;
-  info.runtime_compatible = problem.empty();
-  info.reason = problem;
+  info.health = health_of(info, options.depth);
+  info.runtime = check_runtime(info.folder, options.runtime);
+  add_provenance(info, options.with_content_hash);
+  info.folder.close();  // a listing holds a thousand of these
   return info;
 }
 
 Json model_object(const ModelInfo& info) {
+  const bool short_name = info.model.cached && info.model.name.starts_with(kShortNamespace);
   return {{"name", info.model.name},
           {"hash", null_when_empty(info.model.hash)},
           {"size_bytes", info.size_bytes},
-          {"last_modified", info.last_modified},
+          {"last_modified", iso_time(info.folder.modified())},
           {"framework", info.framework},
           {"model_type", info.model_type},
           {"capabilities", info.capabilities},
-          {"health", info.health.healthy ? "healthy" : "unhealthy"},
-          {"runtime_compatible", info.runtime_compatible},
-          {"reason", null_when_empty(info.reason)},
+          {"health", info.health.healthy() ? "healthy" : "unhealthy"},
+          {"runtime_compatible", info.usable()},
+          {"reason", null_when_empty(info.reason())},
           {"cached", info.model.cached},
+          {"origin", null_when_empty(info.origin)},
+          {"content_hash", null_when_empty(info.content_hash)},
+          {"hash_modified", info.clean ? Json(!*info.clean) : Json(nullptr)},
+          {"clean", info.clean ? Json(*info.clean) : Json(nullptr)},
+          {"display_name", short_name ? Json(info.model.name.substr(kShortNamespace.size())) : Json(info.model.name)},
           {"quantization", info.quantization}};
 }
 
 Json model_metadata(const ModelInfo& info) {
-  if (!info.config.is_object()) {
+  const Json& config = info.folder.config();
+  if (!config.is_object()) {
     return nullptr;
   }
-  const Json text = member(info.config, "text_config");
+  const Json& text = member(config, "text_config");
   const auto value = [&](const char* key) {
-    const Json own = member(info.config, key);
+    const Json& own = member(config, key);
     return own.is_null() ? member(text, key) : own;
   };
-  return {{"model_type", member(info.config, "model_type")},
+  return {{"model_type", member(config, "model_type")},
           {"quantization", info.quantization},
           {"context_length", value("max_position_embeddings")},
           {"vocab_size", value("vocab_size")},
           {"hidden_size", value("hidden_size")},
           {"num_attention_heads", value("num_attention_heads")},
           {"num_hidden_layers", value("num_hidden_layers")}};
+}
+
+std::string iso_time(int64_t seconds) {
+  const auto time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string age_text(int64_t seconds, int64_t now) {
+  struct Unit {
+    int64_t seconds;
+    const char* name;
+  };
+  static constexpr std::array<Unit, 6> kUnits{{{31'556'952, "year"},
+                                               {2'629'746, "month"},
+                                               {604'800, "week"},
+                                               {86'400, "day"},
+                                               {3'600, "hour"},
+                                               {60, "minute"}}};
+  for (const Unit& unit : kUnits) {
+    if (const int64_t count = (now - seconds) / unit.seconds; count > 0) {
+      return fmt::format("{} {}{} ago", count, unit.name, count == 1 ? "" : "s");
+    }
+  }
+  return "just now";
 }
 
 }  // namespace burin::hub

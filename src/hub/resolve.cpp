@@ -27,14 +27,13 @@ Spec split(std::string_view text) {
   return {.name = std::string(text.substr(0, at)), .revision = std::string(text.substr(at + 1))};
 }
 
-bool is_path(std::string_view text) {
-  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || text == "." || text == ".." ||
-         text == "~" || text.starts_with("~/");
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
+}
+
+bool has_repo(const fs::path& hub_cache, const std::string& name) {
+  return !hub_cache.empty() && is_repo_name(name) && is_folder(hub_cache / repo_folder_name(name));
 }
 
 Error not_found(std::string_view name, const std::string& why, std::string hint) {
@@ -96,13 +95,20 @@ ResolvedModel in_cache(const CachedRepo& repo, const std::string& revision) {
   return {.name = repo.name, .dir = repo.snapshot_dir(hash), .hash = hash, .cached = true};
 }
 
-ResolvedModel in_home(const std::string& name, const Spec& spec, const HubPaths& paths) {
-  if (!spec.revision.empty()) {
-    throw Error(ErrorCode::NotFound, "model", name + " lies in the model home, which keeps no revisions")
+ResolvedModel in_home(const ModelName& model, const HubPaths& paths) {
+  if (!model.revision.empty()) {
+    throw Error(ErrorCode::NotFound, "model", model.name + " lies in the model home, which keeps no revisions")
         .type("hash_not_found")
         .fact("available_hashes", "[]");
   }
-  return {.name = name, .dir = paths.model_home / name, .hash = {}, .cached = false};
+  return {.name = model.name, .dir = paths.model_home / model.name, .hash = {}, .cached = false};
+}
+
+CachedRepo repo_of(const ModelName& model, const HubPaths& paths) {
+  if (auto repo = find_repo(paths.hub_cache, model.name)) {
+    return *repo;
+  }
+  throw not_found(model.name, model.name + " is no longer in the cache", "another process removed it");
 }
 
 std::string hint_for_unknown(const std::string& wanted, const std::vector<std::string>& known) {
@@ -119,7 +125,7 @@ std::string hint_for_unknown(const std::string& wanted, const std::vector<std::s
   return wanted == "starter" ? "./dev setup imports it" : "`burin list --all` shows the models on this machine";
 }
 
-ResolvedModel resolve_part(const Spec& spec, const HubPaths& paths) {
+ModelName find_part(const Spec& spec, const HubPaths& paths) {
   const std::string wanted = lower_ascii(spec.name);
   std::set<std::string> hits;
   std::vector<std::string> known;
@@ -131,9 +137,7 @@ ResolvedModel resolve_part(const Spec& spec, const HubPaths& paths) {
   };
   const std::vector<std::string> home = scan_model_home(paths.model_home);
   std::ranges::for_each(home, look_at);
-  for (const CachedRepo& repo : scan_cache(paths.hub_cache)) {
-    look_at(repo.name);
-  }
+  std::ranges::for_each(scan_repo_names(paths.hub_cache), look_at);
   if (hits.size() > 1) {
     throw Error(ErrorCode::Ambiguous, "model", "\"" + spec.name + "\" names " + std::to_string(hits.size()) + " models")
         .type("ambiguous_match")
@@ -144,32 +148,53 @@ ResolvedModel resolve_part(const Spec& spec, const HubPaths& paths) {
     throw not_found(spec.name, "no model \"" + spec.name + "\" on this machine", hint_for_unknown(spec.name, known));
   }
   const std::string& name = *hits.begin();
-  return std::ranges::find(home, name) != home.end() ? in_home(name, spec, paths)
-                                                     : in_cache(*find_repo(paths.hub_cache, name), spec.revision);
+  const bool cached = std::ranges::find(home, name) == home.end();
+  return {.name = name, .revision = spec.revision, .cached = cached, .exact = lower_ascii(name) == wanted};
 }
 
 }  // namespace
 
-ResolvedModel resolve_model(std::string_view text, const HubPaths& paths) {
+bool is_model_path(std::string_view text) {
+  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || text == "." || text == ".." ||
+         text == "~" || text.starts_with("~/");
+}
+
+ModelName find_model_name(std::string_view text, const HubPaths& paths) {
   if (text.empty() || text.find('\0') != text.npos) {
     throw not_found("", "the name of a model is empty", "`burin list --all` shows the models on this machine");
   }
-  if (is_path(text)) {
-    return resolve_path(text, paths);
-  }
   const Spec spec = split(text);
   if (!paths.model_home.empty() && is_repo_name(spec.name) && is_folder(paths.model_home / spec.name)) {
-    return in_home(spec.name, spec, paths);
+    return {.name = spec.name, .revision = spec.revision, .cached = false, .exact = true};
   }
-  if (const auto repo = find_repo(paths.hub_cache, spec.name)) {
-    return in_cache(*repo, spec.revision);
+  if (has_repo(paths.hub_cache, spec.name)) {
+    return {.name = spec.name, .revision = spec.revision, .cached = true, .exact = true};
   }
-  if (spec.name.find('/') == spec.name.npos) {
-    if (const auto repo = find_repo(paths.hub_cache, "mlx-community/" + spec.name)) {
-      return in_cache(*repo, spec.revision);
+  if (spec.name.find('/') == spec.name.npos && has_repo(paths.hub_cache, "mlx-community/" + spec.name)) {
+    return {.name = "mlx-community/" + spec.name, .revision = spec.revision, .cached = true, .exact = true};
+  }
+  return find_part(spec, paths);
+}
+
+ResolvedModel resolve_model(std::string_view text, const HubPaths& paths) {
+  if (is_model_path(text)) {
+    return resolve_path(text, paths);
+  }
+  const ModelName model = find_model_name(text, paths);
+  return model.cached ? in_cache(repo_of(model, paths), model.revision) : in_home(model, paths);
+}
+
+ResolvedModel resolve_any(std::string_view text, const HubPaths& paths) {
+  if (!is_model_path(text)) {
+    const ModelName model = find_model_name(text, paths);
+    if (model.cached && model.revision.empty()) {
+      const CachedRepo repo = repo_of(model, paths);
+      const std::string hash = repo.default_snapshot().value_or("");
+      return {
+          .name = repo.name, .dir = hash.empty() ? repo.dir : repo.snapshot_dir(hash), .hash = hash, .cached = true};
     }
   }
-  return resolve_part(spec, paths);
+  return resolve_model(text, paths);
 }
 
 std::vector<ResolvedModel> all_models(const HubPaths& paths) {
@@ -177,10 +202,11 @@ std::vector<ResolvedModel> all_models(const HubPaths& paths) {
   for (const std::string& name : scan_model_home(paths.model_home)) {
     models.push_back({.name = name, .dir = paths.model_home / name, .hash = {}, .cached = false});
   }
-  for (const CachedRepo& repo : scan_cache(paths.hub_cache)) {
-    const std::string hash = repo.default_snapshot().value_or("");
+  for (const std::string& name : scan_repo_names(paths.hub_cache)) {
+    const fs::path repo = paths.hub_cache / repo_folder_name(name);
+    const std::string hash = default_snapshot_of(paths.hub_cache, name);
     models.push_back(
-        {.name = repo.name, .dir = hash.empty() ? repo.dir : repo.snapshot_dir(hash), .hash = hash, .cached = true});
+        {.name = name, .dir = hash.empty() ? repo : repo / "snapshots" / hash, .hash = hash, .cached = true});
   }
   return models;
 }

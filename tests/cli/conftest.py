@@ -1,5 +1,6 @@
 """The program beside a fake backend module, and a home with small models in it."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -11,6 +12,11 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BURIN_BUILD_DIR") or ROOT / "build" / "dev")
 HASH_A = "a" * 40
+# What the memory of a model is told from: 2 layers that keep 2 * 2 heads * 16 values of each token.
+SIZES = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 4096,
+}  # fmt: skip
 HASH_B = "ab" + "0" * 38
 
 
@@ -50,6 +56,23 @@ def write_repo(hub, folder, commit, **config):
     write_model(hub / folder / "snapshots" / commit, **config)
     (hub / folder / "refs").mkdir(exist_ok=True)
     (hub / folder / "refs" / "main").write_text(commit)
+
+
+def git_hash(content):
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+
+
+def write_recorded(folder):
+    """A workspace as `clone` leaves it, with the hash of every file."""
+    write_model(folder)
+    files = []
+    for path in sorted(folder.iterdir()):
+        content, facts = path.read_bytes(), path.stat()
+        entry = {"name": path.name, "size_bytes": facts.st_size, "modified_ns": facts.st_mtime_ns}
+        files.append(entry | {"etag": git_hash(content)})
+    record = {"format_version": 1, "origin": "org/recorded", "revision": HASH_A, "files": files}
+    (folder / ".burin").mkdir()
+    (folder / ".burin" / "workspace.json").write_text(json.dumps(record))
 
 
 class Home:

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from conftest import SIZES, write_model, write_recorded
 from terminal import Terminal
 
 # One call of every command that succeeds, and one that does not.
@@ -17,6 +18,9 @@ CALLS = {
     "config": (["set", "run.temperature", "0.7"], ["set", "run.temperature", "hot"]),
     "detokenize": (["tiny", "2,3"], ["tiny", "x"]),
     "doctor": ([], ["extra"]),
+    "clone": (["Alpha-1B", "copy"], ["nothing"]),
+    "fits": (["sized", "--context", "1000"], ["tiny"]),
+    "health": (["tiny", "--deep"], ["tiny", "--repair", "--nothing"]),
     "help": (["run"], ["nothing"]),
     "import": (["a.gguf", "--name", "made"], ["a.gguf", "--name", ".."]),
     "info": ([], ["extra"]),
@@ -24,10 +28,13 @@ CALLS = {
     "logits": (["tiny", "--tokens", "1", "--out", "l.safetensors"], ["tiny"]),
     "perplexity": (["tiny", "--text", "m.json"], ["tiny", "--text", "none.json"]),
     "pull": (["mlx-community/Alpha-1B", "--offline"], ["org/none", "--offline"]),
+    "recommend": (["chat"], ["cooking"]),
+    "rm": (["tiny"], ["tin"]),
     "run": (["tiny", "hi"], ["tiny", "fail"]),
     "show": (["tiny", "--files", "--config"], ["nothing"]),
     "template": (["tiny", "--messages", "m.json"], ["tiny", "--messages", "none.json"]),
     "tokenize": (["tiny", "hello"], ["tiny"]),
+    "verify": (["recorded"], ["nothing"]),
     "version": ([], ["--unknown"]),
 }
 
@@ -36,6 +43,8 @@ CALLS = {
 def files(home):
     (home.path / "a.gguf").write_bytes(b"GGUFxxxx")
     (home.path / "m.json").write_text('[{"role": "user", "content": "hi"}]')
+    write_recorded(home.path / "models" / "recorded")
+    write_model(home.path / "models" / "sized", **SIZES)
     return home
 
 

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <span>
 #include <string>
 
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "hub/digest.h"
 #include "hub/paths.h"
 
 namespace burin::hub {
@@ -67,6 +70,50 @@ class CacheTree : public testing::Test {
     std::filesystem::remove(repo / "staging");
     write(repo / "refs" / "main", hash);
     return snapshot;
+  }
+
+  /** The hash that names this content: SHA-256 for large files, as the Hub keeps them, git's for the others. */
+  static std::string etag_of(const std::string& content, DigestKind kind) {
+    Digest digest(kind, content.size());
+    digest.update(std::as_bytes(std::span(content)));
+    return digest.hex();
+  }
+
+  /** Files of the model above, with their contents. */
+  std::map<std::string, std::string> model_files(const std::string& tensor = "x") const {
+    std::map<std::string, std::string> files;
+    const std::filesystem::path staging = root_ / "staging";
+    write_model(staging);
+    write(staging / "model.safetensors", safetensors(tensor));
+    for (const auto& entry : std::filesystem::directory_iterator(staging)) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      files[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+    }
+    std::filesystem::remove_all(staging);
+    return files;
+  }
+
+  /** A revision with blobs under their true hashes, trees/<commit>.json and refs/main; returns the etags by name. */
+  std::map<std::string, std::string> write_revision(const std::string& folder, const std::string& hash,
+                                                    const std::map<std::string, std::string>& files) const {
+    const std::filesystem::path repo = repo_dir(folder);
+    std::map<std::string, std::string> etags;
+    std::string tree;
+    for (const auto& [name, content] : files) {
+      const bool large = name.ends_with(".safetensors");
+      const std::string etag = etag_of(content, large ? DigestKind::Sha256 : DigestKind::GitSha1);
+      const std::string size = std::to_string(content.size());
+      write(repo / "blobs" / etag, content);
+      std::filesystem::create_directories(repo / "snapshots" / hash);
+      std::filesystem::create_symlink("../../blobs/" + etag, repo / "snapshots" / hash / name);
+      tree += (tree.empty() ? "\"" : ",\"") + name + "\":{\"size\":" + (large ? "130" : size) + ",\"blob_id\":\"" +
+              (large ? std::string(40, 'c') : etag) + "\"" +
+              (large ? ",\"lfs_sha256\":\"" + etag + "\",\"lfs_size\":" + size : "") + "}";
+      etags[name] = etag;
+    }
+    write(repo / "trees" / (hash + ".json"), "{\"format_version\":1,\"files\":{" + tree + "}}");
+    write(repo / "refs" / "main", hash);
+    return etags;
   }
 
   std::filesystem::path root_ =

@@ -14,8 +14,8 @@ class Health : public CacheTree {
 
   /** The reason why the model is unhealthy; "healthy" when it is not. */
   std::string verdict() const {
-    const HealthReport report = check_health(dir_, list_files(dir_));
-    return report.healthy ? "healthy" : report.reason;
+    const HealthReport report = check_health(ModelFolder(dir_));
+    return report.healthy() ? "healthy" : report.reason();
   }
 
   void shard(const std::string& name, const std::string& tensor) const { write(dir_ / name, safetensors(tensor)); }
@@ -31,9 +31,9 @@ TEST_F(Health, FindsNothingWrongWithAWholeModel) {
 
 TEST_F(Health, FollowsTheLinksOfTheCache) {
   const auto snapshot = write_repo("models--a--b");
-  EXPECT_TRUE(check_health(snapshot, list_files(snapshot)).healthy);
+  EXPECT_TRUE(check_health(ModelFolder(snapshot)).healthy());
   std::filesystem::remove(repo_dir("models--a--b") / "blobs" / "blob-model.safetensors");
-  EXPECT_EQ(check_health(snapshot, list_files(snapshot)).reason, "model.safetensors: a broken link or no regular file");
+  EXPECT_EQ(check_health(ModelFolder(snapshot)).reason(), "model.safetensors: a broken link or no regular file");
 }
 
 TEST_F(Health, NeedsAConfiguration) {
@@ -102,7 +102,8 @@ TEST_F(Health, DoesNotFollowFolderLinks) {
   std::filesystem::create_directory_symlink(dir_, dir_ / "loop");
   write(dir_ / "sub" / "file.txt", "abc");
   std::vector<std::string> names;
-  for (const ModelFile& file : list_files(dir_)) {
+  const ModelFolder folder(dir_);
+  for (const ModelFile& file : folder.files()) {
     names.push_back(file.name);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"config.json", "model.safetensors", "sub/file.txt", "tokenizer.json",

@@ -8,7 +8,7 @@ namespace {
 class ModelObject : public CacheTree {
  protected:
   Json object(const std::string& name) const {
-    return model_object(describe_model(resolve_model(name, paths_), {"llama"}));
+    return model_object(describe_model(resolve_model(name, paths_), {.runtime = {.supported = {"llama"}}}));
   }
   std::filesystem::path dir_ = root_ / "models" / "m";
 };
@@ -20,10 +20,13 @@ TEST_F(ModelObject, HasTheContractsShape) {
   EXPECT_EQ(got["last_modified"].get<std::string>().size(), 20U);
   got.erase("size_bytes");
   got.erase("last_modified");
-  EXPECT_EQ(dump_json(got), R"({"name":"mlx-community/tiny","hash":")" + kHashA +
-                                R"(","framework":"MLX","model_type":"chat","capabilities":["text-generation","chat"],)"
-                                R"("health":"healthy","runtime_compatible":true,"reason":null,"cached":true,)"
-                                R"("quantization":{"bits":4,"group_size":32}})");
+  EXPECT_EQ(
+      dump_json(got),
+      R"({"name":"mlx-community/tiny","hash":")" + kHashA +
+          R"(","framework":"MLX","model_type":"chat","capabilities":["text-generation","chat"],)"
+          R"("health":"healthy","runtime_compatible":true,"reason":null,"cached":true,"origin":"mlx-community/tiny","content_hash":null,)"
+          R"("hash_modified":null,"clean":null,"display_name":"tiny",)"
+          R"("quantization":{"bits":4,"group_size":32}})");
 }
 
 TEST_F(ModelObject, TellsKindsOfModelsApart) {
@@ -58,8 +61,8 @@ TEST_F(ModelObject, NeverThrowsOnHostileFiles) {
     write_model(dir_);
     write(dir_ / "config.json", text);
     write(dir_ / "tokenizer_config.json", text);
-    const ModelInfo info = describe_model(resolve_model("m", paths_), {"llama"});
-    EXPECT_FALSE(info.runtime_compatible) << text;
+    const ModelInfo info = describe_model(resolve_model("m", paths_), {.runtime = {.supported = {"llama"}}});
+    EXPECT_FALSE(info.usable()) << text;
     EXPECT_NO_THROW(model_metadata(info));
     EXPECT_NE(model_object(info)["reason"], nullptr);
   }
@@ -69,7 +72,8 @@ TEST_F(ModelObject, TakesSizesFromTheTextConfig) {
   write_model(dir_);
   write(dir_ / "config.json",
         R"({"model_type":"llama","text_config":{"hidden_size":8,"vocab_size":9},"vocab_size":10})");
-  const Json metadata = model_metadata(describe_model(resolve_model("m", paths_), {"llama"}));
+  const Json metadata =
+      model_metadata(describe_model(resolve_model("m", paths_), {.runtime = {.supported = {"llama"}}}));
   EXPECT_EQ(metadata["hidden_size"], 8);
   EXPECT_EQ(metadata["vocab_size"], 10);
   EXPECT_EQ(metadata["context_length"], nullptr);

@@ -16,12 +16,6 @@ namespace fs = std::filesystem;
 
 const std::string kContent = "a body of some length";
 
-std::string etag_of(const std::string& content) {
-  Digest digest(DigestKind::Sha256, content.size());
-  digest.update(std::as_bytes(std::span(content)));
-  return digest.hex();
-}
-
 class Partials : public CacheTree {
  protected:
   void SetUp() override {
@@ -37,7 +31,7 @@ class Partials : public CacheTree {
 
   fs::path state_ = paths_.hub_cache / "state";
   BlobPlace place_{
-      .blobs_dir = paths_.hub_cache / "blobs", .state_dir = state_, .etag = etag_of(kContent), .size = kContent.size()};
+      .blobs_dir = paths_.hub_cache / "blobs", .state_dir = state_, .etag = etag_of(kContent, DigestKind::Sha256), .size = kContent.size()};
 };
 
 TEST_F(Partials, BecomeTheBlob) {

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include "cli/health_report.h"
+#include "cli/models.h"
+#include "cli/repair.h"
+
+namespace burin::cli {
+namespace {
+
+std::vector<hub::ResolvedModel> models_of(const Context& context) {
+  if (context.arguments.has("MODEL")) {
+    return {hub::resolve_any(context.arguments.text("MODEL"), context.environment.paths)};
+  }
+  return hub::all_models(context.environment.paths);
+}
+
+/** Downloads what is wrong with one model, and looks at it again. */
+CheckedModel repaired(Context& context, CheckedModel checked, hub::HealthDepth depth) {
+  if (checked.files.healthy()) {
+    return checked;
+  }
+  pull_for_repair(context, hub::repair_request(checked.model, checked.files));
+  return check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
+}
+
+Json run(Context& context) {
+  const hub::HealthDepth depth = context.arguments.has("--deep") ? hub::HealthDepth::Hashes : hub::HealthDepth::Headers;
+  const bool repair = context.arguments.has("--repair");
+  if (repair && !context.arguments.has("MODEL")) {
+    throw Error(ErrorCode::InvalidArgument, "health", "--repair needs a MODEL")
+        .hint("`burin health` shows which are bad");
+  }
+  Json healthy = Json::array();
+  Json unhealthy = Json::array();
+  for (const hub::ResolvedModel& model : models_of(context)) {
+    CheckedModel checked = check_model(context, model, depth);
+    if (repair) {
+      checked = repaired(context, std::move(checked), depth);
+    }
+    (checked.files.healthy() ? healthy : unhealthy).push_back(checked_object(checked, depth));
+    if (!context.output.is_json()) {
+      context.output.print_untrusted(checked_text(checked));
+    }
+  }
+  const size_t total = healthy.size() + unhealthy.size();
+  if (!context.output.is_json() && total != 1) {
+    context.output.note(fmt::format("{} models, {} healthy, {} not", total, healthy.size(), unhealthy.size()));
+  }
+  const Json summary{{"total", total}, {"healthy_count", healthy.size()}, {"unhealthy_count", unhealthy.size()}};
+  return {{"healthy", std::move(healthy)}, {"unhealthy", std::move(unhealthy)}, {"summary", summary}};
+}
+
+}  // namespace
+
+extern const Command health_command{
+    .name = "health",
+    .summary = "check that the files of models are whole, and whether they run here; exit status 0 whatever it finds",
+    .positionals = {{.name = kModelPositional.name,
+                     .help = "one model (NAME, part of a name, NAME@REVISION, a path); without it, all",
+                     .required = false}},
+    .options = {{.name = "--deep", .help = "also compare every byte with the hash that names it"},
+                {.name = "--repair", .help = "download again what is missing or damaged, file by file"}},
+    .examples = {{.line = "burin health", .what = "all models, in moments: names, sizes, headers, indexes"},
+                 {.line = "burin health starter --deep", .what = "one model, every byte"},
+                 {.line = "burin health --repair qwen3-0.6b-4bit", .what = "bring back what is missing"}},
+    .run = run,
+};
+
+}  // namespace burin::cli
