@@ -2,22 +2,26 @@
 
 #include <fmt/format.h>
 
+#include "cli/hub_options.h"
 #include "cli/models.h"
 #include "cli/registry.h"
+#include "cli/signals.h"
 #include "cli/system_facts.h"
-#include "hub/fits.h"
+#include "hub/cache.h"
+#include "hub/remote_model.h"
 
 namespace burin::cli {
 namespace {
 
 constexpr int64_t kDefaultContext = 4096;
 
-/** A model on disk, else the registry's entry of that name. Throws: NotFound, Ambiguous. */
+/** A model on disk, else the registry's entry of that name, else what the Hub says. Throws: NotFound, Ambiguous, .. */
 hub::MemorySubject subject_of(const Context& context) {
   const std::string text = context.arguments.text("MODEL");
   const std::vector<std::string> supported = supported_model_types();
   const hub::ModelRegistry registry = user_registry(context.environment);
   const hub::RegistryModel* known = registry.find(text);
+  const hub::PullPlace place = pull_place(context);
   try {
     return hub::memory_subject(hub::resolve_model(text, context.environment.paths), supported);
   } catch (const Error& error) {
@@ -27,8 +31,11 @@ hub::MemorySubject subject_of(const Context& context) {
     if (known != nullptr) {
       return hub::memory_subject(*known, supported);
     }
-    throw Error(error).hint(
-        "it is neither on this machine nor in the registry: download it first, or see `burin recommend`");
+    if (hub::is_repo_name(text) && !place.settings.offline) {
+      const CancelScope scope;
+      return hub::remote_memory_subject(text, place, supported, scope.flag());
+    }
+    throw Error(error).hint("it is neither on this machine nor in the registry: see `burin recommend`");
   }
 }
 
@@ -126,7 +133,7 @@ Json run(Context& context) {
 extern const Command fits_command{
     .name = "fits",
     .summary = "tell whether a model fits into this machine's memory, without loading it",
-    .positionals = {{.name = "MODEL", .help = "a model on this machine, or an entry of the registry"}},
+    .positionals = {{.name = "MODEL", .help = "a model on this machine, of the registry, or of the Hub"}},
     .options = {{.name = "--context",
                  .kind = ValueKind::Integer,
                  .value_name = "N",
@@ -151,7 +158,8 @@ extern const Command fits_command{
                  .kind = ValueKind::Integer,
                  .value_name = "BYTES",
                  .low = 1,
-                 .help = "as if there were this much (default: what is available now)"}},
+                 .help = "as if there were this much (default: what is available now)"},
+                retry_option()},
     .examples = {{.line = "burin fits qwen3-0.6b-4bit --context 32768 --parallel 4", .what = "before a download too"},
                  {.line = "burin fits starter --memory 1000000000 --json", .what = "on a machine with 1 GB to spare"}},
     .run = run,

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include "cli/health_report.h"
+#include "cli/hub_options.h"
 #include "cli/models.h"
-#include "cli/repair.h"
+#include "cli/pull_display.h"
+#include "cli/signals.h"
+#include "hub/repair.h"
 
 namespace burin::cli {
 namespace {
@@ -19,7 +22,11 @@ CheckedModel repaired(Context& context, CheckedModel checked, hub::HealthDepth d
   if (checked.files.healthy()) {
     return checked;
   }
-  pull_for_repair(context, hub::repair_request(checked.model, checked.files));
+  {
+    PullDisplay display(context.output, context.output.is_json() ? PullStyle::Silent : PullStyle::People);
+    const CancelScope scope;
+    hub::pull(hub::repair_request(checked.model, checked.files), pull_place(context), scope.flag(), display.listener());
+  }
   return check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
 }
 
@@ -59,7 +66,8 @@ extern const Command health_command{
                      .help = "one model (NAME, part of a name, NAME@REVISION, a path); without it, all",
                      .required = false}},
     .options = {{.name = "--deep", .help = "also compare every byte with the hash that names it"},
-                {.name = "--repair", .help = "download again what is missing or damaged, file by file"}},
+                {.name = "--repair", .help = "download again what is missing or damaged, file by file"},
+                retry_option()},
     .examples = {{.line = "burin health", .what = "all models, in moments: names, sizes, headers, indexes"},
                  {.line = "burin health starter --deep", .what = "one model, every byte"},
                  {.line = "burin health --repair qwen3-0.6b-4bit", .what = "bring back what is missing"}},

@@ -21,4 +21,13 @@ hub::RetryPolicy retry_policy(const Arguments& arguments) {
   return {.base = std::chrono::milliseconds(arguments.integer("--retry-base"))};
 }
 
+hub::PullPlace pull_place(const Context& context) {
+  const Environment& environment = context.environment;
+  return {.hub_cache = environment.paths.hub_cache,
+          .state_dir = environment.state_dir,
+          .settings = hub::hub_settings(environment.variables),
+          .retry = retry_policy(context.arguments),
+          .user_agent = user_agent()};
+}
+
 }  // namespace burin::cli

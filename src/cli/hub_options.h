@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/context.h"
-#include "hub/retry.h"
+#include "hub/pull.h"
 
 namespace burin::cli {
 
@@ -12,5 +12,8 @@ std::string user_agent();
 /** Hidden: tests do not wait as people do. */
 Option retry_option();
 hub::RetryPolicy retry_policy(const Arguments& arguments);
+
+/** The cache and the Hub of this user. Takes retry_option() from the arguments. */
+hub::PullPlace pull_place(const Context& context);
 
 }  // namespace burin::cli

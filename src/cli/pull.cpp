@@ -3,6 +3,7 @@
 #include "cli/hub_options.h"
 #include "cli/models.h"
 #include "cli/pull_display.h"
+#include "cli/registry.h"
 #include "cli/signals.h"
 #include "hub/pull.h"
 
@@ -19,11 +20,19 @@ PullStyle style_of(const Context& context) {
   return PullStyle::JsonLines;
 }
 
+/** The repository of an id of the registry; any other name as it is. */
+std::string repo_of(const Context& context, const std::string& name) {
+  const hub::ModelRegistry registry = user_registry(context.environment);
+  const hub::RegistryModel* known = name.find('/') == name.npos ? registry.find(name) : nullptr;
+  return known == nullptr ? name : known->repo;
+}
+
 /** MODEL or MODEL@REVISION. */
-hub::PullRequest request_of(const Arguments& arguments) {
+hub::PullRequest request_of(const Context& context) {
+  const Arguments& arguments = context.arguments;
   const std::string spec = arguments.text("MODEL");
   const size_t at = spec.find('@');
-  hub::PullRequest request{.model = spec.substr(0, at),
+  hub::PullRequest request{.model = repo_of(context, spec.substr(0, at)),
                            .revision = arguments.text("--revision"),
                            .include = arguments.all("--include"),
                            .exclude = arguments.all("--exclude"),
@@ -39,15 +48,6 @@ hub::PullRequest request_of(const Arguments& arguments) {
     request.revision = revision;
   }
   return request;
-}
-
-hub::PullPlace place_of(const Context& context) {
-  const Environment& environment = context.environment;
-  return {.hub_cache = environment.paths.hub_cache,
-          .state_dir = environment.state_dir,
-          .settings = hub::hub_settings(environment.variables),
-          .retry = retry_policy(context.arguments),
-          .user_agent = user_agent()};
 }
 
 std::string quoted(const std::string& word) {
@@ -106,7 +106,7 @@ Json run(Context& context) {
   const CancelScope scope;
   try {
     const hub::PullResult result =
-        hub::pull(request_of(context.arguments), place_of(context), scope.flag(), display.listener());
+        hub::pull(request_of(context), pull_place(context), scope.flag(), display.listener());
     Json data = data_of(result);
     display.event("result", data);
     if (!context.output.is_json() && !context.arguments.has("--jsonl")) {
@@ -129,7 +129,8 @@ Json run(Context& context) {
 extern const Command pull_command{
     .name = "pull",
     .summary = "fetch a model from the Hugging Face Hub into the shared cache",
-    .positionals = {{.name = "MODEL", .help = "NAMESPACE/NAME, or a NAME of mlx-community; @REVISION may follow"}},
+    .positionals = {{.name = "MODEL",
+                     .help = "NAMESPACE/NAME, a NAME of mlx-community or of the registry; @REVISION may follow"}},
     .options = {{.name = "--revision",
                  .kind = ValueKind::Text,
                  .value_name = "R",

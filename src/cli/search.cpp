@@ -6,6 +6,7 @@
 
 #include "cli/hub_options.h"
 #include "cli/models.h"
+#include "cli/registry.h"
 #include "cli/signals.h"
 
 namespace burin::cli {
@@ -48,11 +49,25 @@ Found search_online(const Context& context, const hub::HubSettings& settings) {
   return found;
 }
 
-/** Without a network: the models that burin itself knows of. */
-Found search_offline(const Context& /*context*/) {
-  throw Error(ErrorCode::Network, "search", "the Hub may not be asked (--offline or HF_HUB_OFFLINE)")
-      .type("offline")
-      .hint("`burin list` shows what is on this machine");
+/** Without a network: the models that burin itself knows of, with the keys that the Hub's answer has. */
+Found search_offline(const Context& context) {
+  Found found{.source = "registry"};
+  const auto limit = static_cast<size_t>(context.arguments.integer("--limit"));
+  const hub::SearchCriteria criteria{.query = context.arguments.text("QUERY")};
+  for (const hub::RegistryModel& model : user_registry(context.environment).search(criteria)) {
+    if (found.models.size() < limit) {
+      Json object = hub::registry_object(model);
+      object.update({{"name", model.repo},
+                     {"downloads", nullptr},
+                     {"last_modified", nullptr},
+                     {"library", "mlx"},
+                     {"pipeline_tag", model.type},
+                     {"gated", false},
+                     {"tags", model.use_cases}});
+      found.models.push_back(std::move(object));
+    }
+  }
+  return found;
 }
 
 void print(Context& context, const Found& found) {
@@ -65,10 +80,13 @@ void print(Context& context, const Found& found) {
     width = std::max(width, model["name"].get<std::string>().size());
   }
   std::string table = fmt::format("{:<{}}  {:>10}  {:<10}  {}\n", "NAME", width, "DOWNLOADS", "MODIFIED", "TASK");
+  const auto downloads = [](const Json& model) {
+    return model["downloads"].is_null() ? std::string("-") : std::to_string(model["downloads"].get<int64_t>());
+  };
   for (const Json& model : found.models) {
     const auto text = [&](const char* key) { return model[key].is_string() ? model[key].get<std::string>() : "-"; };
-    table += fmt::format("{:<{}}  {:>10}  {:<10}  {}{}\n", model["name"].get<std::string>(), width,
-                         model["downloads"].get<int64_t>(), text("last_modified").substr(0, 10), text("pipeline_tag"),
+    table += fmt::format("{:<{}}  {:>10}  {:<10}  {}{}\n", model["name"].get<std::string>(), width, downloads(model),
+                         text("last_modified").substr(0, 10), text("pipeline_tag"),
                          model["gated"].get<bool>() ? " (gated)" : "");
   }
   context.output.print_untrusted(table);
@@ -103,7 +121,7 @@ extern const Command search_command{
                  .default_text = "downloads",
                  .help = "which come first"},
                 {.name = "--all", .help = "also models that are not of the MLX library", .configurable = true},
-                {.name = "--offline", .help = "do not ask the Hub"},
+                {.name = "--offline", .help = "look through the models that burin itself knows, and ask nobody"},
                 retry_option()},
     .examples = {{.line = "burin search qwen3 --limit 5", .what = "then: burin pull NAME"}},
     .run = run,

@@ -11,14 +11,10 @@ namespace {
 
 constexpr int64_t kMaxContext = int64_t{1} << 24;  // looked through where a model does not say how long its context is
 
-bool is_weights(const std::string& name) {
-  return name.find('/') == std::string::npos && name.ends_with(".safetensors");
-}
-
 uint64_t weights_of(const ModelFolder& folder) {
   uint64_t total = 0;
   for (const ModelFile& file : folder.files()) {
-    if (is_weights(file.name)) {
+    if (is_weights_name(file.name)) {
       for (const TensorInfo& tensor : read_safetensors_header(InputFile(folder.dir() / file.name)).tensors) {
         total += tensor.nbytes;
       }
@@ -53,6 +49,10 @@ int64_t largest_context(const MemorySubject& subject, MemoryRequest request, uin
 }
 
 }  // namespace
+
+bool is_weights_name(std::string_view name) {
+  return name.find('/') == name.npos && name.ends_with(".safetensors");
+}
 
 MemorySubject memory_subject(const ResolvedModel& model, const std::vector<std::string>& supported) {
   const ModelFolder folder(model.dir);

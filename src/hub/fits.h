@@ -13,6 +13,9 @@
 
 namespace burin::hub {
 
+/** Whether a file of this name holds weights that burin reads. */
+bool is_weights_name(std::string_view name);
+
 /** What the answer is computed from. */
 struct MemorySubject {
   std::string name;

@@ -72,6 +72,7 @@ class HubClient {
    */
   HttpResponse get_file(const FileRequest& request);
 
+  HubSubject subject(const std::string& repo, const std::string& revision = "") const;
   /** Waits before retry number `attempt`, as `response` asks. Throws: Cancelled. */
   void wait(int attempt, const HttpResponse& response, const std::string& what);
   int retries() const { return options_.retry.retries; }
@@ -83,7 +84,6 @@ class HubClient {
   HttpResponse with_retries(const HttpRequest& request, Redirects rule, FileFacts* facts, const std::string& what);
   HttpResponse get_json(const Url& url, const HubSubject& subject, Json& json);
   HttpResponse get_page(const Url& url, const HubSubject& subject, bool first, Json& json);
-  HubSubject subject(const std::string& repo, const std::string& revision = "") const;
   HttpTimeouts timeouts(int idle_s, int total_s) const;
 
   ClientOptions options_;

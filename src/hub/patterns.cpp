@@ -106,4 +106,13 @@ bool is_selected(std::string_view name, const std::vector<std::string>& include,
   return (include.empty() || matches_any(path, include)) && !matches_any(path, exclude);
 }
 
+std::string literal_pattern(std::string_view name) {
+  std::string pattern;
+  for (const char c : name) {
+    const bool special = c == '*' || c == '?' || c == '[';
+    pattern += special ? std::string{'[', c, ']'} : std::string(1, c);
+  }
+  return pattern;
+}
+
 }  // namespace burin::hub

@@ -20,4 +20,7 @@ bool matches_pattern(std::string_view name, std::string_view pattern);
 bool is_selected(std::string_view name, const std::vector<std::string>& include,
                  const std::vector<std::string>& exclude);
 
+/** The pattern that matches `name` and nothing else. */
+std::string literal_pattern(std::string_view name);
+
 }  // namespace burin::hub

@@ -60,15 +60,6 @@ void check_request(const PullRequest& request, const PullPlace& place) {
   }
 }
 
-/** The names to ask for, in this order. */
-std::vector<std::string> candidates(const std::string& model, const std::filesystem::path& hub_cache) {
-  if (model.find('/') != model.npos) {
-    return {model};
-  }
-  std::string expanded = std::string(kDefaultOwner) + model;
-  return find_repo(hub_cache, model) ? std::vector{model, expanded} : std::vector{expanded, model};
-}
-
 void take_name(Pull& pull, const std::string& name) {
   pull.result.model = name;
   pull.result.expanded_name = name == pull.request.model ? "" : name;
@@ -114,7 +105,7 @@ void plan_cached(Pull& pull) {
 
 /** Offline: what is cached and complete, or an error. */
 PullResult from_cache(Pull& pull, const std::string& note) {
-  for (const std::string& name : candidates(pull.request.model, pull.place.hub_cache)) {
+  for (const std::string& name : hub_names(pull.request.model, pull.place.hub_cache)) {
     if (const auto commit = cached_commit(pull, name)) {
       take_name(pull, name);
       pull.result.commit = *commit;
@@ -134,7 +125,7 @@ PullResult from_cache(Pull& pull, const std::string& note) {
 
 /** The first of the names that the Hub knows. */
 void resolve(Pull& pull, HubClient& client) {
-  const std::vector<std::string> names = candidates(pull.request.model, pull.place.hub_cache);
+  const std::vector<std::string> names = hub_names(pull.request.model, pull.place.hub_cache);
   for (const std::string& name : names) {
     try {
       take_name(pull, name);
@@ -247,18 +238,10 @@ void fetch(Pull& pull) {
   cache.write_ref();
 }
 
-ClientOptions client_options(const PullPlace& place, const PullListener& listener) {
-  return {.settings = place.settings,
-          .token = find_token(place.settings),
-          .retry = place.retry,
-          .user_agent = place.user_agent,
-          .on_retry = listener.on_note};
-}
-
 /** True when the Hub was asked; false when it was out of reach and the cache has what is wanted. */
 bool ask_hub(Pull& pull) {
   // With something to fall back to, a Hub out of reach is not waited for.
-  const auto names = candidates(pull.request.model, pull.place.hub_cache);
+  const auto names = hub_names(pull.request.model, pull.place.hub_cache);
   const bool fallback =
       std::ranges::any_of(names, [&](const auto& name) { return cached_commit(pull, name).has_value(); });
   ClientOptions options = pull.options;
@@ -278,6 +261,22 @@ bool ask_hub(Pull& pull) {
 
 }  // namespace
 
+std::vector<std::string> hub_names(const std::string& model, const std::filesystem::path& hub_cache) {
+  if (model.find('/') != model.npos) {
+    return {model};
+  }
+  std::string expanded = std::string(kDefaultOwner) + model;
+  return find_repo(hub_cache, model) ? std::vector{model, expanded} : std::vector{expanded, model};
+}
+
+ClientOptions client_options(const PullPlace& place, std::function<void(const std::string&)> on_retry) {
+  return {.settings = place.settings,
+          .token = find_token(place.settings),
+          .retry = place.retry,
+          .user_agent = place.user_agent,
+          .on_retry = std::move(on_retry)};
+}
+
 PullResult pull(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
                 const PullListener& listener) {
   check_request(request, place);
@@ -285,7 +284,7 @@ PullResult pull(const PullRequest& request, const PullPlace& place, const std::a
             .place = place,
             .cancel = cancel,
             .listener = listener,
-            .options = client_options(place, listener),
+            .options = client_options(place, listener.on_note),
             .result = {},
             .listed = {},
             .wanted = {}};

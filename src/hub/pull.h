@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "hub/retry.h"
-#include "hub/settings.h"
+#include "hub/hub_client.h"
 
 namespace burin::hub {
 
@@ -91,6 +90,12 @@ struct PullResult {
  */
 PullResult pull(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
                 const PullListener& listener);
+
+/** The repositories that a name may mean on the Hub, in the order in which they are asked for. */
+std::vector<std::string> hub_names(const std::string& model, const std::filesystem::path& hub_cache);
+
+/** How the Hub is asked from here; `on_retry` may be empty. */
+ClientOptions client_options(const PullPlace& place, std::function<void(const std::string&)> on_retry);
 
 /** {model, download_status, expanded_name, commit_hash, revision, path, files[{name, size_bytes, cached}],
  * bytes_downloaded, bytes_total, note}. */

@@ -5,20 +5,16 @@
 #include <vector>
 
 #include "hub/health.h"
+#include "hub/pull.h"
 #include "hub/resolve.h"
 
 namespace burin::hub {
 
-/** Files of one revision to download anew. */
-struct RepairRequest {
-  std::string repo;                    // "org/name"
-  std::string revision;                // commit; empty when no whole one is there: the default branch then
-  std::vector<std::string> files;      // by name within the revision; empty: all of them
-  std::vector<std::string> bad_blobs;  // etags whose content is wrong: not to be taken for downloaded
-};
-
-/** Nothing to repair gives a request without files. Throws: Unsupported for a model that is not in the cache. */
-RepairRequest repair_request(const ResolvedModel& model, const HealthReport& report);
+/**
+ * What brings back the files that are missing or wrong, and no others; all of them where no revision is there. Blobs
+ * are hashed again rather than trusted. Throws: Unsupported for a model that is not in the cache.
+ */
+PullRequest repair_request(const ResolvedModel& model, const HealthReport& report);
 
 /** Whether a download could repair a model. */
 bool is_repairable(const ResolvedModel& model, const HealthReport& report);

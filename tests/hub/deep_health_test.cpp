@@ -180,11 +180,11 @@ TEST_F(DeepHealth, SaysWhatADownloadHasToBring) {
   const ResolvedModel model = resolve_any("a/b", paths_);
   const HealthReport found = report();
   ASSERT_TRUE(is_repairable(model, found));
-  const RepairRequest request = repair_request(model, found);
-  EXPECT_EQ(request.repo, "a/b");
+  const PullRequest request = repair_request(model, found);
+  EXPECT_EQ(request.model, "a/b");
   EXPECT_EQ(request.revision, kHashA);
-  EXPECT_EQ(request.files, (std::vector<std::string>{"config.json", "tokenizer.json"}));
-  EXPECT_EQ(request.bad_blobs, (std::vector<std::string>{etags_.at("tokenizer.json")}));
+  EXPECT_EQ(request.include, (std::vector<std::string>{"config.json", "tokenizer.json"}));
+  EXPECT_TRUE(request.check_all);
   write_model(root_ / "models" / "m");
   EXPECT_THROW(repair_request(resolve_any("m", paths_), found), Error);
 }

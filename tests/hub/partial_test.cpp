@@ -30,8 +30,10 @@ class Partials : public CacheTree {
   fs::path only_file() const { return entries_of(place_.blobs_dir).at(0); }
 
   fs::path state_ = paths_.hub_cache / "state";
-  BlobPlace place_{
-      .blobs_dir = paths_.hub_cache / "blobs", .state_dir = state_, .etag = etag_of(kContent, DigestKind::Sha256), .size = kContent.size()};
+  BlobPlace place_{.blobs_dir = paths_.hub_cache / "blobs",
+                   .state_dir = state_,
+                   .etag = etag_of(kContent, DigestKind::Sha256),
+                   .size = kContent.size()};
 };
 
 TEST_F(Partials, BecomeTheBlob) {

@@ -71,5 +71,13 @@ TEST(Selection, KnowsFoldersAndBackslashes) {
   EXPECT_FALSE(is_selected("sub/dir/x", {}, {"sub/"}));
 }
 
+TEST(Patterns, ALiteralOneMatchesItsNameAlone) {
+  for (const std::string name : {"a*b", "what?.json", "[x]", "plain/name.txt"}) {
+    EXPECT_TRUE(matches_pattern(name, literal_pattern(name))) << name;
+    EXPECT_FALSE(matches_pattern("axb", literal_pattern(name))) << name;
+    EXPECT_FALSE(matches_pattern("x", literal_pattern(name))) << name;
+  }
+}
+
 }  // namespace
 }  // namespace burin::hub

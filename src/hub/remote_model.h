@@ -1,0 +1,19 @@
+// What the Hub says of a model that is not on this machine: its files and its configuration, without the weights.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "hub/fits.h"
+#include "hub/pull.h"
+
+namespace burin::hub {
+
+/**
+ * Weights from the listing, the rest from config.json, which is the one file that is fetched; nothing is written.
+ * `model` as pull takes it. Throws: as pull does, and as memory_subject does.
+ */
+MemorySubject remote_memory_subject(const std::string& model, const PullPlace& place,
+                                    const std::vector<std::string>& supported, const std::atomic<bool>& cancel);
+
+}  // namespace burin::hub
