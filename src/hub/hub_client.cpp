@@ -148,6 +148,10 @@ void HubClient::wait(int attempt, const HttpResponse& response, const std::strin
     options_.on_retry(
         fmt::format("{}: {}; trying again in {:.1f} s", what, why, std::chrono::duration<double>(duration).count()));
   }
+  pause(duration);
+}
+
+void HubClient::pause(std::chrono::steady_clock::duration duration) const {
   const auto end = std::chrono::steady_clock::now() + duration;
   while (std::chrono::steady_clock::now() < end) {
     if (cancel_) {

@@ -74,6 +74,8 @@ class HubClient {
 
   /** Waits before retry number `attempt`, as `response` asks. Throws: Cancelled. */
   void wait(int attempt, const HttpResponse& response, const std::string& what);
+  /** Throws: Cancelled. */
+  void pause(std::chrono::steady_clock::duration duration) const;
   int retries() const { return options_.retry.retries; }
 
  private:
