@@ -7,11 +7,12 @@
 #include "cli/hub_options.h"
 #include "cli/models.h"
 #include "cli/signals.h"
+#include "hub/nearest.h"
 
 namespace burin::cli {
 namespace {
 
-/** What was found, and by whom: "hub" or "registry". */
+/** What was found, and where: "hub" or "local". */
 struct Found {
   Json models = Json::array();
   std::string source;
@@ -48,11 +49,17 @@ Found search_online(const Context& context, const hub::HubSettings& settings) {
   return found;
 }
 
-/** Without a network: the models that burin itself knows of. */
-Found search_offline(const Context& /*context*/) {
-  throw Error(ErrorCode::Network, "search", "the Hub may not be asked (--offline or HF_HUB_OFFLINE)")
-      .type("offline")
-      .hint("`burin list` shows what is on this machine");
+/** Without a network: what is known on this machine. */
+Found search_offline(const Context& context) {
+  const std::string query = hub::lower_ascii(context.arguments.text("QUERY"));
+  const auto limit = static_cast<size_t>(context.arguments.integer("--limit"));
+  Found found{.source = "local"};
+  for (const std::string& name : hub::model_names(context.environment.paths)) {
+    if (found.models.size() < limit && hub::lower_ascii(name).find(query) != std::string::npos) {
+      found.models.push_back(object_of({.id = name}));
+    }
+  }
+  return found;
 }
 
 void print(Context& context, const Found& found) {
@@ -103,7 +110,7 @@ extern const Command search_command{
                  .default_text = "downloads",
                  .help = "which come first"},
                 {.name = "--all", .help = "also models that are not of the MLX library", .configurable = true},
-                {.name = "--offline", .help = "do not ask the Hub"},
+                {.name = "--offline", .help = "look among the models of this machine instead"},
                 retry_option()},
     .examples = {{.line = "burin search qwen3 --limit 5", .what = "then: burin pull NAME"}},
     .run = run,

@@ -25,6 +25,7 @@ CALLS = {
     "perplexity": (["tiny", "--text", "m.json"], ["tiny", "--text", "none.json"]),
     "pull": (["mlx-community/Alpha-1B", "--offline"], ["org/none", "--offline"]),
     "run": (["tiny", "hi"], ["tiny", "fail"]),
+    "search": (["tiny", "--offline"], ["tiny", "--limit", "0"]),
     "show": (["tiny", "--files", "--config"], ["nothing"]),
     "template": (["tiny", "--messages", "m.json"], ["tiny", "--messages", "none.json"]),
     "tokenize": (["tiny", "hello"], ["tiny"]),
