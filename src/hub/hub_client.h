@@ -81,6 +81,8 @@ class HubClient {
  private:
   enum class Redirects { HubOnly, StopAtForeign, Anywhere };
 
+  /** One exchange; the token goes along where it may. */
+  HttpResponse exchange(const HttpRequest& request, bool at_hub, FileFacts* facts);
   HttpResponse follow(HttpRequest request, Redirects rule, FileFacts* facts);
   HttpResponse with_retries(const HttpRequest& request, Redirects rule, FileFacts* facts, const std::string& what);
   HttpResponse get_json(const Url& url, const HubSubject& subject, Json& json);
