@@ -45,15 +45,23 @@ Environment read_environment() {
 std::span<const KnownVariable> known_variables() {
   static constexpr std::array kVariables{
       KnownVariable{"BURIN_MODELS", "the folder of burin's own models"},
-      KnownVariable{"HF_HOME", "the Hugging Face folder; its cache is in hub/"},
+      KnownVariable{"HF_ENDPOINT", "the Hub that is asked (default https://huggingface.co)"},
+      KnownVariable{"HF_HOME", "the Hugging Face folder; its cache is in hub/, a token in token"},
       KnownVariable{"HF_HUB_CACHE", "the Hugging Face cache itself"},
+      KnownVariable{"HF_HUB_DISABLE_IMPLICIT_TOKEN", "1: no token is sent"},
+      KnownVariable{"HF_HUB_DISABLE_SYMLINKS", "1: files of the cache are copies, not links"},
+      KnownVariable{"HF_HUB_DOWNLOAD_TIMEOUT", "seconds of silence that end a download (default 10)"},
+      KnownVariable{"HF_HUB_ETAG_TIMEOUT", "seconds to wait for the Hub's interface (default 10)"},
+      KnownVariable{"HF_HUB_OFFLINE", "1: the Hub is not asked"},
+      KnownVariable{"HF_TOKEN", "the token for private and gated models"},
+      KnownVariable{"HF_TOKEN_PATH", "the file that holds it otherwise"},
       KnownVariable{"HUGGINGFACE_HUB_CACHE", "the older name of HF_HUB_CACHE"},
       KnownVariable{"NO_COLOR", "any value: no colours"},
       KnownVariable{"TERM", "dumb or nothing: no colours and no cursor movements"},
       KnownVariable{"XDG_CACHE_HOME", "holds huggingface/hub and burin/packed (default ~/.cache)"},
       KnownVariable{"XDG_CONFIG_HOME", "holds burin/config.toml (default ~/.config)"},
       KnownVariable{"XDG_DATA_HOME", "holds burin/models (default ~/.local/share)"},
-      KnownVariable{"XDG_STATE_HOME", "holds burin/chat_history (default ~/.local/state)"},
+      KnownVariable{"XDG_STATE_HOME", "holds burin/: chat_history, notes on unfinished pulls (default ~/.local/state)"},
   };
   return kVariables;
 }

@@ -12,7 +12,7 @@
 namespace burin::cli {
 namespace {
 
-/** What was found, and by whom: "hub" or "registry". */
+/** What was found, and where: "hub" or "local". */
 struct Found {
   Json models = Json::array();
   std::string source;

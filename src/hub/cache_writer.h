@@ -26,7 +26,6 @@ class CacheWriter {
 
   explicit CacheWriter(Place place);
 
-  const std::filesystem::path& repo_dir() const { return dir_; }
   std::filesystem::path snapshot_dir() const { return dir_ / "snapshots" / place_.commit; }
   std::filesystem::path blobs_dir() const { return dir_ / "blobs"; }
   std::filesystem::path lock_file(const std::string& etag) const { return locks_ / (etag + ".lock"); }

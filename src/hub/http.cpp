@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <string_view>
 
 #include "base/error.h"
@@ -76,30 +77,25 @@ size_t callback(char* data, size_t size, size_t count, void* user) {
 }
 
 TransportFailure failure_of(CURLcode code) {
-  switch (code) {
-    case CURLE_OK:
-      return TransportFailure::None;
-    case CURLE_OPERATION_TIMEDOUT:
-      return TransportFailure::Timeout;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-      return TransportFailure::Connect;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-      return TransportFailure::Cut;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CONNECT_ERROR:
-      return TransportFailure::Tls;
-    default:
-      return TransportFailure::Other;
-  }
+  static const std::map<CURLcode, TransportFailure> kFailures{
+      {CURLE_OK, TransportFailure::None},
+      {CURLE_OPERATION_TIMEDOUT, TransportFailure::Timeout},
+      {CURLE_COULDNT_RESOLVE_PROXY, TransportFailure::Connect},
+      {CURLE_COULDNT_RESOLVE_HOST, TransportFailure::Connect},
+      {CURLE_COULDNT_CONNECT, TransportFailure::Connect},
+      {CURLE_PARTIAL_FILE, TransportFailure::Cut},
+      {CURLE_GOT_NOTHING, TransportFailure::Cut},
+      {CURLE_RECV_ERROR, TransportFailure::Cut},
+      {CURLE_SEND_ERROR, TransportFailure::Cut},
+      {CURLE_HTTP2, TransportFailure::Cut},
+      {CURLE_HTTP2_STREAM, TransportFailure::Cut},
+      {CURLE_PEER_FAILED_VERIFICATION, TransportFailure::Tls},
+      {CURLE_SSL_CACERT_BADFILE, TransportFailure::Tls},
+      {CURLE_SSL_CERTPROBLEM, TransportFailure::Tls},
+      {CURLE_SSL_CONNECT_ERROR, TransportFailure::Tls},
+  };
+  const auto found = kFailures.find(code);
+  return found == kFailures.end() ? TransportFailure::Other : found->second;
 }
 
 struct HeaderList {

@@ -148,6 +148,10 @@ void HubClient::wait(int attempt, const HttpResponse& response, const std::strin
     options_.on_retry(
         fmt::format("{}: {}; trying again in {:.1f} s", what, why, std::chrono::duration<double>(duration).count()));
   }
+  pause(duration);
+}
+
+void HubClient::pause(std::chrono::steady_clock::duration duration) const {
   const auto end = std::chrono::steady_clock::now() + duration;
   while (std::chrono::steady_clock::now() < end) {
     if (cancel_) {
@@ -158,34 +162,34 @@ void HubClient::wait(int attempt, const HttpResponse& response, const std::strin
   }
 }
 
+HttpResponse HubClient::exchange(const HttpRequest& request, bool at_hub, FileFacts* facts) {
+  HttpRequest current = request;
+  current.headers.push_back("Accept-Encoding: identity");
+  current.headers.push_back("User-Agent: " + options_.user_agent);
+  if (at_hub && !options_.token.empty() && may_receive_token(request.url, options_.settings.endpoint)) {
+    current.headers.push_back("Authorization: Bearer " + options_.token);
+  }
+  FileFacts unused;
+  FileFacts& told = facts != nullptr && at_hub ? *facts : unused;
+  current.wants_body = [&](const HttpResponse& head) {
+    told.take(head);
+    return request.wants_body && !is_redirect(head) && request.wants_body(head);
+  };
+  HttpResponse response = http_.send(current);
+  told.take(response);
+  return response;
+}
+
 HttpResponse HubClient::follow(HttpRequest request, Redirects rule, FileFacts* facts) {
-  const Url& endpoint = options_.settings.endpoint;
-  const std::vector<std::string> plain = request.headers;
   bool at_hub = true;  // never again once it was left
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
-    at_hub = at_hub && is_hub_origin(request.url, endpoint);
-    request.headers = plain;
-    request.headers.push_back("Accept-Encoding: identity");
-    request.headers.push_back("User-Agent: " + options_.user_agent);
-    if (at_hub && !options_.token.empty() && may_receive_token(request.url, endpoint)) {
-      request.headers.push_back("Authorization: Bearer " + options_.token);
-    }
-    HttpRequest current = request;
-    current.wants_body = [&](const HttpResponse& head) {
-      if (facts != nullptr && at_hub) {
-        facts->take(head);
-      }
-      return request.wants_body && !is_redirect(head) && request.wants_body(head);
-    };
-    HttpResponse response = http_.send(current);
-    if (facts != nullptr && at_hub) {
-      facts->take(response);
-    }
+    at_hub = at_hub && is_hub_origin(request.url, options_.settings.endpoint);
+    HttpResponse response = exchange(request, at_hub, facts);
     if (!is_redirect(response)) {
       return response;
     }
     const Url next = redirect_target(request.url, response);
-    const bool foreign = !is_hub_origin(next, endpoint);
+    const bool foreign = !is_hub_origin(next, options_.settings.endpoint);
     if (foreign && rule == Redirects::StopAtForeign) {
       return response;
     }

@@ -75,11 +75,15 @@ class HubClient {
   HubSubject subject(const std::string& repo, const std::string& revision = "") const;
   /** Waits before retry number `attempt`, as `response` asks. Throws: Cancelled. */
   void wait(int attempt, const HttpResponse& response, const std::string& what);
+  /** Throws: Cancelled. */
+  void pause(std::chrono::steady_clock::duration duration) const;
   int retries() const { return options_.retry.retries; }
 
  private:
   enum class Redirects { HubOnly, StopAtForeign, Anywhere };
 
+  /** One exchange; the token goes along where it may. */
+  HttpResponse exchange(const HttpRequest& request, bool at_hub, FileFacts* facts);
   HttpResponse follow(HttpRequest request, Redirects rule, FileFacts* facts);
   HttpResponse with_retries(const HttpRequest& request, Redirects rule, FileFacts* facts, const std::string& what);
   HttpResponse get_json(const Url& url, const HubSubject& subject, Json& json);

@@ -71,7 +71,8 @@ bool Partial::claim_name(const std::string& old_name, const JournalEntry& entry)
   const bool free = fd_ >= 0 && has_honest_locks(fd_) && ::flock(fd_, LOCK_EX | LOCK_NB) == 0 &&
                     ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
   const uint64_t trusted = free ? entry.trusted(entry_.boot_id, static_cast<uint64_t>(info.st_size)) : 0;
-  if (free) {
+  // Cut first: whatever lies behind a hole never counts as written.
+  if (free && ::ftruncate(fd_, static_cast<off_t>(trusted)) == 0) {
     // Noted before it is renamed: a kill between the two leaves both names to look for. Renaming is exclusive even
     // where locks lie: of two claimants one finds nothing to rename.
     entry_.previous = old_name;
@@ -79,8 +80,11 @@ bool Partial::claim_name(const std::string& old_name, const JournalEntry& entry)
     note(trusted, entry.durable);
     if (::rename(old.c_str(), (place_.blobs_dir / entry_.partial).c_str()) == 0) {
       inherited_ = trusted;
-      return ::ftruncate(fd_, static_cast<off_t>(trusted)) == 0;
+      return true;
     }
+  }
+  if (free) {
+    ::unlink(old.c_str());  // ours, and of no use
   }
   if (fd_ >= 0) {
     ::close(std::exchange(fd_, -1));
@@ -132,6 +136,11 @@ void Partial::note(uint64_t written, uint64_t durable) {
   entry_.written = written;
   entry_.durable = durable;
   journal_.write(entry_);
+}
+
+void Partial::expect_holes(uint64_t written, uint64_t durable) {
+  entry_.holes = true;
+  note(written, durable);
 }
 
 void Partial::publish() {

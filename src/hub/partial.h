@@ -36,6 +36,8 @@ class Partial {
   void write_at(uint64_t position, std::span<const std::byte> bytes) const;
   /** Remembers the beginning that is written, `durable` of it flushed. */
   void note(uint64_t written, uint64_t durable);
+  /** Said before anything is written beyond a hole. */
+  void expect_holes(uint64_t written, uint64_t durable);
   /** Flushes it and gives it the blob's name. */
   void publish();
   /** Removes it, what is wrong with it being told by the caller. */

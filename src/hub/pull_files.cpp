@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -47,6 +49,7 @@ class Crew {
  private:
   void work();
   void run_task(HubClient& client, Task& task);
+  void help_others(HubClient& client);
   void fetch(HubClient& client, Task& task);
   void watch(const PullListener& listener);
   void report(const PullListener& listener);
@@ -66,6 +69,8 @@ class Crew {
   int working_ = 0;
   std::vector<std::string> notes_;
   std::vector<const Task*> finished_;
+  size_t done_ = 0;
+  std::map<const Task*, std::shared_ptr<LargeDownload>> large_;  // that run now
   std::exception_ptr failure_ = nullptr;
   std::deque<std::pair<Clock::time_point, uint64_t>> history_;
 };
@@ -87,19 +92,35 @@ void Crew::work() {
     ClientOptions options = context_.client;
     options.on_retry = [this](const std::string& text) { note(text); };
     HubClient client(options, stop_);
-    while (!stop_) {
-      const size_t index = next_++;
-      if (index >= tasks_.size()) {
-        break;
-      }
+    for (size_t index = next_++; !stop_ && index < tasks_.size(); index = next_++) {
       run_task(client, tasks_[index]);
     }
+    help_others(client);
   } catch (...) {
     fail();
   }
   const std::lock_guard lock(mutex_);
   --working_;
   changed_.notify_all();
+}
+
+void Crew::help_others(HubClient& client) {
+  while (!stop_) {
+    std::vector<std::shared_ptr<LargeDownload>> running;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, kTick, [this] { return done_ == tasks_.size() || stop_; });
+      for (const auto& [task, download] : large_) {
+        running.push_back(download);
+      }
+      if (done_ == tasks_.size()) {
+        return;
+      }
+    }
+    for (const auto& download : running) {
+      download->help(client);
+    }
+  }
 }
 
 void Crew::run_task(HubClient& client, Task& task) {
@@ -123,6 +144,8 @@ void Crew::run_task(HubClient& client, Task& task) {
   task.stage = Stage::Done;
   const std::lock_guard guard(mutex_);
   finished_.push_back(&task);
+  ++done_;
+  changed_.notify_all();
 }
 
 void Crew::fetch(HubClient& client, Task& task) {
@@ -134,7 +157,11 @@ void Crew::fetch(HubClient& client, Task& task) {
                               .size = file.content_size()},
                     .write_small = [&](std::string_view content) { cache_.write_blob(file.etag(), content); }};
   try {
-    download_blob(client, job, task.counters);
+    download_blob(client, job, task.counters, [&](std::shared_ptr<LargeDownload> download) {
+      const std::lock_guard lock(mutex_);
+      download ? large_.insert_or_assign(&task, std::move(download)) : std::pair(large_.end(), large_.erase(&task) > 0);
+      changed_.notify_all();
+    });
   } catch (const Error& error) {
     if (error.type() == "file_not_found") {
       cache_.write_no_exist(file.path);
@@ -208,7 +235,9 @@ void Crew::watch(const PullListener& listener) {
 
 uint64_t Crew::run(const PullListener& listener) {
   std::vector<std::thread> threads;
-  const size_t count = std::min<size_t>(tasks_.size(), static_cast<size_t>(std::max(1, context_.jobs)));
+  // One thread a file, and some more to help with large ones.
+  const size_t useful = tasks_.size() + (tasks_.empty() ? 0 : static_cast<size_t>(SplitPolicy().helpers));
+  const size_t count = std::min(useful, static_cast<size_t>(std::max(1, context_.jobs)));
   working_ = static_cast<int>(count);
   for (size_t i = 0; i < count; ++i) {
     threads.emplace_back([this] { work(); });

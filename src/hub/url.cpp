@@ -76,11 +76,6 @@ std::string Url::origin() const {
   return fmt::format("{}://{}:{}", scheme, host, port);
 }
 
-std::string Url::shown() const {
-  const std::string whole = text();
-  return whole.substr(0, whole.find('?'));
-}
-
 bool Url::is_loopback() const {
   const bool address = host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos;
   return host == "localhost" || host == "[::1]" || address;

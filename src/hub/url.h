@@ -18,8 +18,6 @@ struct Url {
   std::string text() const;
   /** scheme://host:port, the port always written. */
   std::string origin() const;
-  /** Without the query, which may hold a signature: what messages show. */
-  std::string shown() const;
   /** localhost, 127.0.0.0/8 or [::1]. */
   bool is_loopback() const;
 };

@@ -31,6 +31,7 @@ CALLS = {
     "recommend": (["chat"], ["cooking"]),
     "rm": (["tiny"], ["tin"]),
     "run": (["tiny", "hi"], ["tiny", "fail"]),
+    "search": (["tiny", "--offline"], ["tiny", "--limit", "0"]),
     "show": (["tiny", "--files", "--config"], ["nothing"]),
     "template": (["tiny", "--messages", "m.json"], ["tiny", "--messages", "none.json"]),
     "tokenize": (["tiny", "hello"], ["tiny"]),

@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import itertools
 import json
 from collections.abc import Callable
 
@@ -60,10 +59,11 @@ def too_many_requests(seconds, *, times=1, retry_after=False, **match):
 
 def endless_listing():
     """A tree listing that never ends, in pieces of about 100 kB."""
+    entries = ({"type": "file", "path": f"f{i}", "size": 1, "oid": "0" * 40} for i in range(1200))
+    piece = ",".join(map(json.dumps, entries)).encode() + b","
     yield b"["
-    for page in itertools.count():
-        entries = ({"type": "file", "path": f"f{page}_{i}", "size": 1, "oid": "0" * 40} for i in range(1200))
-        yield ",".join(map(json.dumps, entries)).encode() + b","
+    while True:
+        yield piece
 
 
 def endless_string():

@@ -262,7 +262,7 @@ class Origin(socketserver.ThreadingTCPServer):
         self.connections = set()
         super().__init__(("127.0.0.1", port), Connection)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
 
     def stop(self):
         self.shutdown()

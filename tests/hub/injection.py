@@ -55,11 +55,11 @@ def points(path, below):
 
 
 def sampled(points, step):
-    """Every step-th point; of each kind of call one at least, and of one that comes hundreds of times about twenty."""
+    """Every step-th point; of each kind of call one at least, and of one that comes hundreds of times about ten."""
     by_call = collections.defaultdict(list)
     for call, when in points:
         by_call[call].append((call, when))
     chosen = []
     for same in by_call.values():
-        chosen += same[:: max(step, len(same) // 20)]
+        chosen += same[:: max(step, len(same) // 10) if step > 1 else 1]
     return chosen

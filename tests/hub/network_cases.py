@@ -13,7 +13,7 @@ from hub_faults import Fault, deep_json, endless_listing, endless_string, too_ma
 
 OK, NETWORK, PERMISSION, CORRUPT, NOT_FOUND = 0, 5, 6, 7, 3
 REFUSED = (NETWORK, CORRUPT)
-RETRIED = 30  # seconds that five retries may take, with time-outs of 2 s
+RETRIED = 30  # seconds that five retries may take, with time-outs of 1 s
 
 BIG = random.Random(7).randbytes(6_000_000)
 MEDIUM = random.Random(8).randbytes(1_000_000)
@@ -157,8 +157,8 @@ add("stall-always-at-the-start", NETWORK, body(stall=(0, 60), times=None), deadl
 add("silent-once", OK, Fault(INFO, where=is_info, silent=True))
 add("silent-listing-once", OK, Fault(TREE, silent=True))
 add("silent-always", NETWORK, Fault(times=None, silent=True), deadline=RETRIED + 15)
-add("slow-to-begin", OK, body(delay=1), Fault(INFO, delay=1))
-add("slow-but-moving", OK, body(rate=1_000_000))
+add("slow-to-begin", OK, body(delay=0.4), Fault(INFO, delay=0.4))
+add("slow-but-moving", OK, body(rate=3_000_000))
 
 add("flip-small-once", OK, Fault("/api/resolve-cache/*", method="GET", flip=2))
 add("flip-small-always", CORRUPT, Fault("/api/resolve-cache/*", method="GET", flip=2, times=None))

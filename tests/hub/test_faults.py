@@ -19,7 +19,10 @@ from hub_faults import Fault
 from trees import assert_sound, tree
 
 STEP = 1 if FULL else 7
-ERRORS = ["ENOSPC", "EIO", "EROFS", "EINTR", "EMFILE"] if FULL else ["ENOSPC", "EIO", "EROFS"]
+FAILURES = [("fresh", error) for error in ("ENOSPC", "EIO", "EROFS")] + [("left_over", "EIO")]
+if FULL:
+    every = ("ENOSPC", "EIO", "EROFS", "EINTR", "EMFILE")
+    FAILURES = [(workload, error) for workload in ("fresh", "moved_branch", "large", "left_over") for error in every]
 INTERRUPTIBLE = {"openat", "write", "pwrite64", "fsync", "fdatasync", "fallocate", "flock"}
 MIB = 1 << 20
 
@@ -177,8 +180,7 @@ def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property)
 
 
 @needs_strace
-@pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("workload", ["fresh", "moved_branch", "large", "left_over"] if FULL else ["fresh", "left_over"])
+@pytest.mark.parametrize(("workload", "error"), FAILURES)
 def test_each_call_fails(workload, error, program, tmp_path):
     problems = []
     with ground(workload, program, tmp_path) as place:

@@ -20,7 +20,7 @@ from hub_data import Blob, Repo
 from hub_faults import Fault
 from network_cases import BIG, CASES, FILES, INFO, OK, RETRIED
 
-PATIENCE = {"HF_HUB_DOWNLOAD_TIMEOUT": "2", "HF_HUB_ETAG_TIMEOUT": "2", "HF_TOKEN": "hf_alice"}
+PATIENCE = {"HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_ETAG_TIMEOUT": "1", "HF_TOKEN": "hf_alice"}
 PULL = ["pull", "org/tiny", "--json", "--retry-base", "50"]
 TOKENS = {"hf_alice": {"name": "alice", "access": set()}}
 
@@ -83,7 +83,7 @@ def looked_at(case, hub, repo, burin, outcome):
 @pytest.fixture(scope="session")
 def outcomes(program, tmp_path_factory):
     home = tmp_path_factory.mktemp("network")
-    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
         slow_first = sorted(CASES, key=lambda name: -CASES[name].deadline)
         return dict(zip(slow_first, pool.map(lambda name: attempt(name, program, home / name), slow_first), strict=True))
 

@@ -14,7 +14,6 @@ TEST(Url, IsSplit) {
   EXPECT_EQ(url.port, 8443);
   EXPECT_EQ(url.target, "/a/b?c=d");
   EXPECT_EQ(url.text(), "https://hub.example:8443/a/b?c=d");
-  EXPECT_EQ(url.shown(), "https://hub.example:8443/a/b");
   EXPECT_EQ(parse_url("http://h").text(), "http://h/");
   EXPECT_EQ(parse_url("http://h?x").target, "/?x");
   EXPECT_EQ(parse_url("http://[::1]:80/").origin(), "http://[::1]:80");
