@@ -69,12 +69,14 @@ Json data_of(const hub::RemovalPlan& plan, const std::string& message, bool dry_
 Json run(Context& context) {
   const bool dry_run = context.arguments.has("--dry-run");
   const hub::HubPaths& paths = context.environment.paths;
+  if (!dry_run) {
+    hub::finish_removals(paths);  // first, so that the rm that was killed can be called again to the same end
+  }
   const hub::ModelName model = name_of(context);
   const hub::RemovalPlan plan = hub::plan_removal(model, paths);
   confirm(context, model, plan);
   hub::RemovalResult result{.freed_bytes = plan.freed_bytes};
   if (!dry_run) {
-    hub::finish_removals(paths);
     result = hub::remove_model(plan, paths);
   }
   std::string message = fmt::format("{} {}, {} freed", dry_run ? "would remove" : "removed", described(plan),

@@ -81,5 +81,12 @@ TEST_F(Machine, KnowsFoldersThatAreNotThereYet) {
   EXPECT_EQ(terminal_columns(-1), 0);
 }
 
+TEST(AvailableMemory, IsTheLeastOfWhatLimitsIt) {
+  EXPECT_EQ(available_memory({.total_bytes = 100, .available_bytes = 50}), 50U);
+  EXPECT_EQ(available_memory({.total_bytes = 100, .available_bytes = 50, .group_limit_bytes = 20}), 20U);
+  EXPECT_EQ(available_memory({.total_bytes = 100}), 100U);
+  EXPECT_EQ(available_memory({.group_limit_bytes = 20}), 20U);
+}
+
 }  // namespace
 }  // namespace burin::cli

@@ -223,6 +223,35 @@ def test_an_interrupted_import_leaves_nothing(home):
     assert sorted(os.listdir(home.path / "models")) == before
 
 
+def test_rm_asks_about_a_part_of_a_name(home):
+    for answer, gone in (("n", False), ("y", True)):
+        terminal = Terminal(home, "rm", "alpha-1")
+        assert "remove mlx-community/Alpha-1B (" in terminal.read_until("[y/N] ")
+        terminal.send(f"{answer}\r")
+        assert terminal.finish() == (0 if gone else 130)
+        assert (home.path / "hub" / "models--mlx-community--Alpha-1B").exists() is not gone
+
+
+def test_an_interrupted_deep_check_says_so(home):
+    write_recorded(home.path / "models" / "recorded")
+    os.truncate(home.path / "models" / "recorded" / "model.safetensors", 64 << 30)
+    status, out, _ = interrupted(home, signal.SIGINT, "health", "recorded", "--deep", "--json")
+    assert status == 130 and json.loads(out)["error"]["type"] == "cancelled"
+    terminal = Terminal(home, "health", "recorded", "--deep")
+    terminal.read_until("of 68.7GB")
+    terminal.send("\x03")
+    assert terminal.finish() == 130
+
+
+def test_a_listing_needs_few_descriptors(home):
+    for number in range(250):
+        write_model(home.path / "models" / f"m{number}")
+    words = ["prlimit", "--nofile=40", str(home.program), "list", "--json"]
+    done = subprocess.run(words, env=home.env, check=True, capture_output=True)
+    models = json.loads(done.stdout)["data"]["models"]
+    assert len(models) == 255 and sum(model["runtime_compatible"] for model in models) == 253
+
+
 def test_version_and_help_start_at_once(home):
     for words in (["version"], ["help"]):
         times = []

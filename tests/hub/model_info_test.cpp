@@ -55,6 +55,56 @@ TEST_F(ModelObject, TellsFormatsApart) {
   EXPECT_EQ(object("n")["framework"], "Unknown");
 }
 
+TEST_F(ModelObject, JudgesByNamesAloneWhenAsked) {
+  const auto verdict = [&] {
+    return describe_model(resolve_model("m", paths_),
+                          {.runtime = {.supported = {"llama"}}, .depth = HealthDepth::Names});
+  };
+  write_model(dir_);
+  EXPECT_TRUE(verdict().usable());
+  write(dir_ / "model.safetensors", "no header, but that is not read");
+  EXPECT_TRUE(verdict().usable());
+  write(dir_ / "model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
+  EXPECT_EQ(verdict().reason(), "model.safetensors: a Git LFS pointer instead of the content");
+  std::filesystem::remove(dir_ / "model.safetensors");
+  write(dir_ / "model.safetensors.index.json", "{}");
+  write(dir_ / "model-00001-of-00002.safetensors", safetensors());
+  EXPECT_EQ(verdict().reason(), "model-00002-of-00002.safetensors: missing");
+  write(dir_ / "model-00002-of-00002.safetensors", safetensors());
+  EXPECT_TRUE(verdict().usable());
+}
+
+TEST_F(ModelObject, SaysWhyItCannotRunHere) {
+  write_model(dir_);
+  const auto reason = [&](uint64_t memory) {
+    return describe_model(resolve_model("m", paths_), {.runtime = {.supported = {"llama"}, .memory_bytes = memory}})
+        .reason();
+  };
+  EXPECT_EQ(reason(1'000'000), "");
+  EXPECT_EQ(reason(10), "its weights need 0.0 GB, this machine has 0.0 GB");
+  write(dir_ / "config.json", R"({"model_type":"llama","quantization":{"bits":7,"group_size":32}})");
+  EXPECT_EQ(reason(0), "quantization affine in 7 bits and groups of 32 is not supported");
+}
+
+TEST_F(ModelObject, CountsAContentOnce) {
+  write_model(dir_);
+  const uint64_t before = object("m")["size_bytes"];
+  std::filesystem::create_symlink("model.safetensors", dir_ / "again.bin");
+  EXPECT_EQ(object("m")["size_bytes"], before);
+}
+
+TEST(AgeText, IsWhatAPersonWouldSay) {
+  constexpr int64_t kDay = 86400;
+  EXPECT_EQ(age_text(1000, 1030), "just now");
+  EXPECT_EQ(age_text(1000, 900), "just now");
+  EXPECT_EQ(age_text(0, 60), "1 minute ago");
+  EXPECT_EQ(age_text(0, 2 * 3600 + 5), "2 hours ago");
+  EXPECT_EQ(age_text(0, 3 * kDay), "3 days ago");
+  EXPECT_EQ(age_text(0, 15 * kDay), "2 weeks ago");
+  EXPECT_EQ(age_text(0, 70 * kDay), "2 months ago");
+  EXPECT_EQ(age_text(0, 800 * kDay), "2 years ago");
+}
+
 TEST_F(ModelObject, NeverThrowsOnHostileFiles) {
   for (const char* text : {"", "[]", "null", "7", "{\"model_type\":7,\"architectures\":[1,{}],\"quantization\":[]}",
                            "{\"text_config\":3,\"vision_config\":[],\"quantization\":{\"bits\":{}}}", "\xff\xfe{}"}) {
