@@ -17,17 +17,28 @@ std::vector<hub::ResolvedModel> models_of(const Context& context) {
   return hub::all_models(context.environment.paths);
 }
 
-/** Downloads what is wrong with one model, and looks at it again. */
-CheckedModel repaired(Context& context, CheckedModel checked, hub::HealthDepth depth) {
+hub::PullResult pull_what_is_wrong(Context& context, const CheckedModel& checked) {
+  PullDisplay display(context.output, context.output.is_json() ? PullStyle::Silent : PullStyle::People);
+  const CancelScope scope;
+  return hub::pull(hub::repair_request(checked.model, checked.files), pull_place(context), scope.flag(),
+                   display.listener());
+}
+
+/** Downloads what is wrong with one model, and looks at it again. Throws: as pull does, and where that was no help. */
+CheckedModel repaired(Context& context, const CheckedModel& checked, hub::HealthDepth depth) {
   if (checked.files.healthy()) {
     return checked;
   }
-  {
-    PullDisplay display(context.output, context.output.is_json() ? PullStyle::Silent : PullStyle::People);
-    const CancelScope scope;
-    hub::pull(hub::repair_request(checked.model, checked.files), pull_place(context), scope.flag(), display.listener());
+  const hub::PullResult result = pull_what_is_wrong(context, checked);
+  CheckedModel again = check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
+  if (!again.files.healthy()) {
+    throw Error(result.note.empty() ? ErrorCode::Corrupt : ErrorCode::Network, "health",
+                fmt::format("{} is not repaired: {}{}", again.model.name, again.files.reason(),
+                            result.note.empty() ? "" : "; " + result.note))
+        .hint(result.note.empty() ? "the repository itself lacks it: `burin rm` the model, or ask its owner"
+                                  : "run the command again with the network at hand");
   }
-  return check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
+  return again;
 }
 
 Json run(Context& context) {
@@ -42,7 +53,7 @@ Json run(Context& context) {
   for (const hub::ResolvedModel& model : models_of(context)) {
     CheckedModel checked = check_model(context, model, depth);
     if (repair) {
-      checked = repaired(context, std::move(checked), depth);
+      checked = repaired(context, checked, depth);
     }
     (checked.files.healthy() ? healthy : unhealthy).push_back(checked_object(checked, depth));
     if (!context.output.is_json()) {
