@@ -7,7 +7,7 @@
 namespace burin::cli {
 namespace {
 
-constexpr std::array<std::string_view, 2> kListFacts{"available_hashes", "matches"};
+constexpr std::array<std::string_view, 3> kListFacts{"available_hashes", "matches", "missing"};
 
 }  // namespace
 

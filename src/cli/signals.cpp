@@ -61,6 +61,7 @@ void prepare_process() {
     }
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of write() then
 }
 
 }  // namespace burin::cli
