@@ -7,7 +7,7 @@
 namespace burin::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kListFacts{"available_hashes", "files", "lock_files", "matches"};
+constexpr std::array<std::string_view, 5> kListFacts{"available_hashes", "files", "lock_files", "matches", "missing"};
 
 }  // namespace
 

@@ -61,6 +61,8 @@ void prepare_process() {
     }
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of writing, not the end
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of write() then
 }
 
 }  // namespace burin::cli

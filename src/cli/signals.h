@@ -38,7 +38,8 @@ class IgnoreInterrupts {
   struct sigaction before_{};
 };
 
-/** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE is ignored. */
+/** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE and SIGXFSZ are
+ * ignored. */
 void prepare_process();
 
 }  // namespace burin::cli

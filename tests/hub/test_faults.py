@@ -158,7 +158,7 @@ def points_of(place, jobs=8):
 
 @needs_strace
 @pytest.mark.parametrize(("workload", "jobs"), [(workload, 1) for workload in WORKLOADS] + [("fresh", 8), ("part_of_it", 8)])
-def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property):
+def test_killed_at_each_call(workload, jobs, program, tmp_path):
     problems, killed = [], 0
     with ground(workload, program, tmp_path) as place:
         points = points_of(place, jobs)
@@ -174,7 +174,7 @@ def test_killed_at_each_call(workload, jobs, program, tmp_path, record_property)
                 place.rerun()
             except AssertionError as problem:
                 problems.append(f"killed at {call} number {when}: {problem}")
-    record_property("points", killed)
+    print(f"killed at {killed} points")
     assert not problems, "\n".join(problems)
     assert killed > len(chosen) // 2
 
