@@ -73,7 +73,7 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
 }
 
 /** Models are looked at by several threads: most of the time goes into system calls, one after the other. */
-std::vector<hub::ModelInfo> describe_all(const std::vector<hub::ResolvedModel>& models,
+std::vector<hub::ModelInfo> describe_all(const std::vector<hub::ModelName>& models, const hub::HubPaths& paths,
                                          const hub::DescribeOptions& options) {
   constexpr size_t kWorthAThread = 100;
   const size_t count =
@@ -83,7 +83,7 @@ std::vector<hub::ModelInfo> describe_all(const std::vector<hub::ResolvedModel>& 
     parts.push_back(std::async(count == 1 ? std::launch::deferred : std::launch::async, [&, part] {
       std::vector<hub::ModelInfo> infos;
       for (size_t i = models.size() * part / count; i < models.size() * (part + 1) / count; ++i) {
-        infos.push_back(hub::describe_model(models[i], options));
+        infos.push_back(hub::describe_model(hub::resolve_default(models[i], paths), options));
       }
       return infos;
     }));
@@ -101,11 +101,11 @@ Json run(Context& context) {
       .runtime = runtime_facts(context),
       .depth = context.arguments.has("--health") ? hub::HealthDepth::Headers : hub::HealthDepth::Names,
       .with_content_hash = false};
-  std::vector<hub::ResolvedModel> models = hub::all_models(context.environment.paths);
-  std::erase_if(models, [&](const hub::ResolvedModel& model) {
+  std::vector<hub::ModelName> models = hub::all_model_names(context.environment.paths);
+  std::erase_if(models, [&](const hub::ModelName& model) {
     return hub::lower_ascii(model.name).find(pattern) == std::string::npos;
   });
-  const std::vector<hub::ModelInfo> infos = describe_all(models, options);
+  const std::vector<hub::ModelInfo> infos = describe_all(models, context.environment.paths, options);
   if (!context.output.is_json()) {
     print(context, infos);
     return Json::object();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -197,16 +198,30 @@ ResolvedModel resolve_any(std::string_view text, const HubPaths& paths) {
   return resolve_model(text, paths);
 }
 
+std::vector<ModelName> all_model_names(const HubPaths& paths) {
+  std::vector<ModelName> models;
+  for (std::string& name : scan_model_home(paths.model_home)) {
+    models.push_back({.name = std::move(name), .revision = {}, .cached = false, .exact = true});
+  }
+  for (std::string& name : scan_repo_names(paths.hub_cache)) {
+    models.push_back({.name = std::move(name), .revision = {}, .cached = true, .exact = true});
+  }
+  return models;
+}
+
+ResolvedModel resolve_default(const ModelName& model, const HubPaths& paths) {
+  if (!model.cached) {
+    return {.name = model.name, .dir = paths.model_home / model.name, .hash = {}, .cached = false};
+  }
+  const fs::path repo = paths.hub_cache / repo_folder_name(model.name);
+  const std::string hash = default_snapshot_of(paths.hub_cache, model.name);
+  return {.name = model.name, .dir = hash.empty() ? repo : repo / "snapshots" / hash, .hash = hash, .cached = true};
+}
+
 std::vector<ResolvedModel> all_models(const HubPaths& paths) {
   std::vector<ResolvedModel> models;
-  for (const std::string& name : scan_model_home(paths.model_home)) {
-    models.push_back({.name = name, .dir = paths.model_home / name, .hash = {}, .cached = false});
-  }
-  for (const std::string& name : scan_repo_names(paths.hub_cache)) {
-    const fs::path repo = paths.hub_cache / repo_folder_name(name);
-    const std::string hash = default_snapshot_of(paths.hub_cache, name);
-    models.push_back(
-        {.name = name, .dir = hash.empty() ? repo : repo / "snapshots" / hash, .hash = hash, .cached = true});
+  for (const ModelName& model : all_model_names(paths)) {
+    models.push_back(resolve_default(model, paths));
   }
   return models;
 }

@@ -45,6 +45,12 @@ ResolvedModel resolve_model(std::string_view spec, const HubPaths& paths);
  */
 ResolvedModel resolve_any(std::string_view spec, const HubPaths& paths);
 
+/** Every model of the model home and the cache, in this order, by name alone. */
+std::vector<ModelName> all_model_names(const HubPaths& paths);
+
+/** The default revision of one of these; without one, `hash` is empty and `dir` the whole repo. */
+ResolvedModel resolve_default(const ModelName& model, const HubPaths& paths);
+
 /** Every model of the model home and the cache, in this order, each with its default revision. */
 std::vector<ResolvedModel> all_models(const HubPaths& paths);
 
