@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/system_facts.h"
 #include "cli/models.h"
 #include "cli/program_facts.h"
 #include "cli/settings.h"
-#include "cli/system_facts.h"
 #include "hub/health.h"
 #include "hub/nearest.h"
 

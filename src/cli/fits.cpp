@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "base/system_facts.h"
 #include "cli/hub_options.h"
 #include "cli/models.h"
 #include "cli/registry.h"
 #include "cli/signals.h"
-#include "cli/system_facts.h"
 #include "hub/cache.h"
+#include "hub/model_types.h"
 #include "hub/remote_model.h"
 
 namespace burin::cli {
@@ -18,7 +19,7 @@ constexpr int64_t kDefaultContext = 4096;
 /** A model on disk, else the registry's entry of that name, else what the Hub says. Throws: NotFound, Ambiguous, .. */
 hub::MemorySubject subject_of(const Context& context) {
   const std::string text = context.arguments.text("MODEL");
-  const std::vector<std::string> supported = supported_model_types();
+  const std::vector<std::string> supported = hub::supported_model_types();
   const hub::ModelRegistry registry = user_registry(context.environment);
   const hub::RegistryModel* known = registry.find(text);
   const hub::PullPlace place = pull_place(context);
@@ -96,16 +97,6 @@ std::string text_of(const hub::MemorySubject& subject, const hub::MemoryRequest&
   return answer.fits ? text : text + advice(subject, request, answer);
 }
 
-/** {"full": 20, "sliding": 10}. */
-Json layers_of(const hub::MemorySubject& subject) {
-  Json counts = Json::object();
-  for (const hub::LayerCache& layer : subject.layers) {
-    const std::string kind = hub::name(layer.kind);
-    counts[kind] = counts.value(kind, 0) + 1;
-  }
-  return counts;
-}
-
 Json run(Context& context) {
   const hub::MemorySubject subject = subject_of(context);
   const hub::MemoryRequest request = request_of(context, subject);
@@ -116,16 +107,7 @@ Json run(Context& context) {
   if (!context.output.is_json()) {
     context.output.print_untrusted(text_of(subject, request, answer));
   }
-  return {{"model", subject.name},
-          {"fits", answer.fits},
-          {"required_bytes", answer.parts.total()},
-          {"available_bytes", answer.available_bytes},
-          {"parts", {{"weights", answer.parts.weights}, {"kv", answer.parts.kv}, {"scratch", answer.parts.scratch}}},
-          {"largest_context", answer.largest_context},
-          {"context", request.context},
-          {"parallel", request.parallel},
-          {"kv_bits", request.kv_bits},
-          {"layers", layers_of(subject)}};
+  return hub::fit_object(subject, request, answer);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ std::vector<hub::ResolvedModel> models_of(const Context& context) {
   return hub::all_models(context.environment.paths);
 }
 
-hub::PullResult pull_what_is_wrong(Context& context, const CheckedModel& checked) {
+hub::PullResult pull_what_is_wrong(Context& context, const hub::CheckedModel& checked) {
   PullDisplay display(context.output, context.output.is_json() ? PullStyle::Silent : PullStyle::People);
   const CancelScope scope;
   return hub::pull(hub::repair_request(checked.model, checked.files), pull_place(context), scope.flag(),
@@ -25,12 +25,13 @@ hub::PullResult pull_what_is_wrong(Context& context, const CheckedModel& checked
 }
 
 /** Downloads what is wrong with one model, and looks at it again. Throws: as pull does, and where that was no help. */
-CheckedModel repaired(Context& context, const CheckedModel& checked, hub::HealthDepth depth) {
+hub::CheckedModel repaired(Context& context, const hub::CheckedModel& checked, hub::HealthDepth depth) {
   if (checked.files.healthy()) {
     return checked;
   }
   const hub::PullResult result = pull_what_is_wrong(context, checked);
-  CheckedModel again = check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
+  hub::CheckedModel again =
+      check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
   if (!again.files.healthy()) {
     throw Error(result.note.empty() ? ErrorCode::Corrupt : ErrorCode::Network, "health",
                 fmt::format("{} is not repaired: {}{}", again.model.name, again.files.reason(),
@@ -48,24 +49,22 @@ Json run(Context& context) {
     throw Error(ErrorCode::InvalidArgument, "health", "--repair needs a MODEL")
         .hint("`burin health` shows which are bad");
   }
-  Json healthy = Json::array();
-  Json unhealthy = Json::array();
+  std::vector<hub::CheckedModel> all;
   for (const hub::ResolvedModel& model : models_of(context)) {
-    CheckedModel checked = check_model(context, model, depth);
+    all.push_back(check_model(context, model, depth));
     if (repair) {
-      checked = repaired(context, checked, depth);
+      all.back() = repaired(context, all.back(), depth);
     }
-    (checked.files.healthy() ? healthy : unhealthy).push_back(checked_object(checked, depth));
     if (!context.output.is_json()) {
-      context.output.print_untrusted(checked_text(checked));
+      context.output.print_untrusted(checked_text(all.back()));
     }
   }
-  const size_t total = healthy.size() + unhealthy.size();
-  if (!context.output.is_json() && total != 1) {
-    context.output.note(fmt::format("{} models, {} healthy, {} not", total, healthy.size(), unhealthy.size()));
+  Json data = hub::health_summary(all, depth);
+  if (!context.output.is_json() && all.size() != 1) {
+    context.output.note(
+        fmt::format("{} models, {} healthy, {} not", all.size(), data["healthy"].size(), data["unhealthy"].size()));
   }
-  const Json summary{{"total", total}, {"healthy_count", healthy.size()}, {"unhealthy_count", unhealthy.size()}};
-  return {{"healthy", std::move(healthy)}, {"unhealthy", std::move(unhealthy)}, {"summary", summary}};
+  return data;
 }
 
 }  // namespace

@@ -4,25 +4,15 @@
 
 #include "cli/models.h"
 #include "cli/signals.h"
-#include "hub/model_folder.h"
-#include "hub/repair.h"
 
 namespace burin::cli {
 namespace {
 
 constexpr size_t kShownProblems = 10;
 
-std::string repair_command(const CheckedModel& checked) {
-  return hub::is_repairable(checked.model, checked.files) ? "burin health --repair " + checked.model.name : "";
-}
-
-Json null_when_empty(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
 }  // namespace
 
-CheckedModel check_model(Context& context, const hub::ResolvedModel& model, hub::HealthDepth depth) {
+hub::CheckedModel check_model(Context& context, const hub::ResolvedModel& model, hub::HealthDepth depth) {
   const CancelScope scope;
   hub::HealthOptions options{.depth = depth, .cancelled = &scope.flag()};
   options.on_progress = [&](uint64_t done, uint64_t total) {
@@ -33,25 +23,10 @@ CheckedModel check_model(Context& context, const hub::ResolvedModel& model, hub:
   hub::HealthReport files = hub::check_health(model, options);
   context.output.progress("");
   scope.check();
-  return {.model = model,
-          .files = std::move(files),
-          .runtime = hub::check_runtime(hub::ModelFolder(model.dir), runtime_facts(context))};
+  return hub::checked_model(model, std::move(files), runtime_facts(context));
 }
 
-Json checked_object(const CheckedModel& checked, hub::HealthDepth depth) {
-  const bool healthy = checked.files.healthy();
-  return {
-      {"name", checked.model.name},
-      {"status", healthy ? "healthy" : "unhealthy"},
-      {"reason", null_when_empty(checked.files.reason())},
-      {"hash", null_when_empty(checked.model.hash)},
-      {"cached", checked.model.cached},
-      {"files", hub::health_object(checked.files, depth)},
-      {"runtime", {{"compatible", checked.runtime.compatible()}, {"reason", null_when_empty(checked.runtime.reason)}}},
-      {"repair", null_when_empty(repair_command(checked))}};
-}
-
-std::string checked_text(const CheckedModel& checked) {
+std::string checked_text(const hub::CheckedModel& checked) {
   const std::string runtime =
       checked.runtime.compatible() ? "runs here" : "does not run here: " + checked.runtime.reason;
   std::string text = fmt::format("{}: {}; {}\n", checked.model.name, hub::name(checked.files.verdict), runtime);
@@ -66,7 +41,7 @@ std::string checked_text(const CheckedModel& checked) {
   if (problems.size() > kShownProblems) {
     text += fmt::format("  and {} more, all of them with --json\n", problems.size() - kShownProblems);
   }
-  const std::string repair = repair_command(checked);
+  const std::string repair = hub::repair_command(checked);
   return repair.empty() ? text : text + "  repair: " + repair + "\n";
 }
 

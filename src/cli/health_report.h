@@ -4,25 +4,14 @@
 #include <string>
 
 #include "cli/context.h"
-#include "hub/health.h"
-#include "hub/runtime_check.h"
+#include "hub/checked_model.h"
 
 namespace burin::cli {
 
-/** Both verdicts on one model, kept apart. */
-struct CheckedModel {
-  hub::ResolvedModel model;
-  hub::HealthReport files;
-  hub::RuntimeVerdict runtime;
-};
-
 /** Shows progress of hashing on a terminal; Ctrl-C ends it. Throws: Cancelled. */
-CheckedModel check_model(Context& context, const hub::ResolvedModel& model, hub::HealthDepth depth);
-
-/** {name, status, reason, hash, cached, files{..}, runtime{compatible, reason}, repair}. */
-Json checked_object(const CheckedModel& checked, hub::HealthDepth depth);
+hub::CheckedModel check_model(Context& context, const hub::ResolvedModel& model, hub::HealthDepth depth);
 
 /** A line for the model, and one for each problem. */
-std::string checked_text(const CheckedModel& checked);
+std::string checked_text(const hub::CheckedModel& checked);
 
 }  // namespace burin::cli

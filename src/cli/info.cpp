@@ -2,6 +2,7 @@
 
 #include "cli/models.h"
 #include "cli/program_facts.h"
+#include "hub/model_types.h"
 
 namespace burin::cli {
 namespace {
@@ -24,7 +25,7 @@ void print(Context& context, const Json& data) {
     line(key, value.is_string() ? value.get<std::string>() : dump_json(value));
   }
   std::string types;
-  for (const std::string& type : supported_model_types()) {
+  for (const std::string& type : hub::supported_model_types()) {
     types += (types.empty() ? "" : ", ") + type;
   }
   line("architectures", types);

@@ -12,20 +12,12 @@
 
 #include "base/file.h"
 #include "cli/sampling_options.h"
+#include "hub/model_types.h"
 
 namespace burin::cli {
 namespace {
 
 constexpr size_t kMaxInput = size_t{256} << 20;
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    parts.emplace_back(text.substr(0, text.find(separator)));
-    text.remove_prefix(std::min(text.size(), parts.back().size() + 1));
-  }
-  return parts;
-}
 
 std::filesystem::path pack_folder(const Context& context) {
   if (context.environment.cache_dir.empty()) {
@@ -107,25 +99,8 @@ std::string read_stdin() {
   }
 }
 
-std::vector<std::vector<std::string>> supported_architectures() {
-  std::vector<std::vector<std::string>> architectures;
-  for (const std::string& names : split(BURIN_MODEL_TYPES, ',')) {
-    architectures.push_back(split(names, ':'));
-  }
-  return architectures;
-}
-
-std::vector<std::string> supported_model_types() {
-  std::vector<std::string> types;
-  for (const std::vector<std::string>& names : supported_architectures()) {
-    types.insert(types.end(), names.begin(), names.end());
-  }
-  std::ranges::sort(types);
-  return types;
-}
-
 hub::RuntimeFacts runtime_facts(const Context& context) {
-  return {.supported = supported_model_types(), .memory_bytes = context.environment.memory_total_bytes};
+  return {.supported = hub::supported_model_types(), .memory_bytes = context.environment.memory_total_bytes};
 }
 
 std::string size_text(uint64_t bytes) {

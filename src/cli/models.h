@@ -31,12 +31,6 @@ std::string inline_or_file(const std::string& value);
 /** stdin to its end as it is. Throws: InvalidArgument beyond 256 MiB. */
 std::string read_stdin();
 
-/** The table of architectures: of each its model_type, then the other types that run the same code. */
-std::vector<std::vector<std::string>> supported_architectures();
-
-/** All these values of config.json's model_type, sorted. */
-std::vector<std::string> supported_model_types();
-
 /** The model types that this program runs and the memory of this machine. */
 hub::RuntimeFacts runtime_facts(const Context& context);
 

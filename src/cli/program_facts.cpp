@@ -1,6 +1,7 @@
 #include "cli/program_facts.h"
 
 #include "cli/models.h"
+#include "hub/model_types.h"
 
 namespace burin::cli {
 namespace {
@@ -30,7 +31,7 @@ Json program_facts(const Context& context) {
           {"system", {{"memory_total_bytes", environment.memory_total_bytes}}},
           {"libraries", parse_json(BURIN_LIBRARIES, "libraries")},
           {"backends", Json::array({backend_facts(context, "mlx")})},
-          {"model_types", supported_model_types()}};
+          {"model_types", hub::supported_model_types()}};
 }
 
 }  // namespace burin::cli

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/system_facts.h"
 #include "cli/models.h"
 #include "cli/registry.h"
-#include "cli/system_facts.h"
-#include "hub/cache.h"
 #include "hub/nearest.h"
 
 namespace burin::cli {
@@ -51,10 +50,7 @@ Json run(Context& context) {
   }
   Json objects = Json::array();
   for (const hub::RegistryModel& model : models) {
-    Json object = hub::registry_object(model);
-    object["required_bytes"] = hub::working_bytes(model);
-    object["cached"] = hub::find_repo(context.environment.paths.hub_cache, model.repo).has_value();
-    objects.push_back(std::move(object));
+    objects.push_back(hub::recommended_object(model, context.environment.paths.hub_cache));
   }
   return {{"use_case", use_case}, {"available_bytes", memory}, {"models", std::move(objects)}, {"source", "registry"}};
 }

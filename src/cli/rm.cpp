@@ -52,20 +52,6 @@ hub::ModelName name_of(const Context& context) {
   return hub::find_model_name(text, context.environment.paths);
 }
 
-Json data_of(const hub::RemovalPlan& plan, const std::string& message, bool dry_run) {
-  return {{"model", plan.name},
-          {"action", dry_run ? "dry_run" : "deleted"},
-          {"message", message},
-          {"requires_confirmation", false},
-          {"matches", Json::array({plan.name})},
-          {"revision", plan.revision.empty() ? Json(nullptr) : Json(plan.revision)},
-          {"revisions", plan.revisions},
-          {"refs", plan.refs},
-          {"freed_bytes", plan.freed_bytes},
-          {"kept_bytes", plan.kept_bytes},
-          {"lock_files_cleaned", 0}};
-}
-
 Json run(Context& context) {
   const bool dry_run = context.arguments.has("--dry-run");
   const hub::HubPaths& paths = context.environment.paths;
@@ -87,9 +73,8 @@ Json run(Context& context) {
   if (!context.output.is_json()) {
     context.output.print_untrusted(message + "\n");
   }
-  Json data = data_of(plan, message, dry_run);
-  data["freed_bytes"] = result.freed_bytes;
-  data["lock_files_cleaned"] = result.lock_files_cleaned;
+  Json data = hub::removal_object(plan, result, dry_run);
+  data["message"] = message;
   return data;
 }
 

@@ -18,17 +18,6 @@ struct Found {
   std::string source;
 };
 
-Json object_of(const hub::FoundModel& model) {
-  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
-  return {{"name", model.id},
-          {"downloads", model.downloads},
-          {"last_modified", text(model.last_modified)},
-          {"library", text(model.library)},
-          {"pipeline_tag", text(model.pipeline_tag)},
-          {"gated", model.gated},
-          {"tags", model.tags}};
-}
-
 Found search_online(const Context& context, const hub::HubSettings& settings) {
   const Arguments& arguments = context.arguments;
   const hub::SearchRequest request{
@@ -44,7 +33,7 @@ Found search_online(const Context& context, const hub::HubSettings& settings) {
   const CancelScope scope;
   Found found{.source = "hub"};
   for (const hub::FoundModel& model : hub::search_hub(request, options, scope.flag())) {
-    found.models.push_back(object_of(model));
+    found.models.push_back(hub::found_object(model));
   }
   return found;
 }
@@ -56,15 +45,7 @@ Found search_offline(const Context& context) {
   const hub::SearchCriteria criteria{.query = context.arguments.text("QUERY")};
   for (const hub::RegistryModel& model : user_registry(context.environment).search(criteria)) {
     if (found.models.size() < limit) {
-      Json object = hub::registry_object(model);
-      object.update({{"name", model.repo},
-                     {"downloads", nullptr},
-                     {"last_modified", nullptr},
-                     {"library", "mlx"},
-                     {"pipeline_tag", model.type},
-                     {"gated", false},
-                     {"tags", model.use_cases}});
-      found.models.push_back(std::move(object));
+      found.models.push_back(hub::found_object(model));
     }
   }
   return found;

@@ -6,6 +6,7 @@
 #include "base/quantization.h"
 #include "cli/models.h"
 #include "hub/model_info.h"
+#include "hub/model_types.h"
 
 namespace burin::cli {
 namespace {
@@ -92,7 +93,7 @@ void print_supported(Context& context, const Json& data) {
 /** What models can be run, without a look at any. */
 Json supported(Context& context) {
   Json architectures = Json::array();
-  for (const std::vector<std::string>& names : supported_architectures()) {
+  for (const std::vector<std::string>& names : hub::supported_architectures()) {
     architectures.push_back(
         {{"model_type", names.front()}, {"aliases", std::vector<std::string>(names.begin() + 1, names.end())}});
   }

@@ -23,12 +23,12 @@ int exit_status_of(hub::Verdict verdict) {
 
 Json run(Context& context) {
   const hub::ResolvedModel model = hub::resolve_any(context.arguments.text("MODEL"), context.environment.paths);
-  const CheckedModel checked = check_model(context, model, hub::HealthDepth::Hashes);
+  const hub::CheckedModel checked = check_model(context, model, hub::HealthDepth::Hashes);
   if (!context.output.is_json()) {
     context.output.print_untrusted(checked_text(checked));
   }
   context.exit_status = exit_status_of(checked.files.verdict);
-  return checked_object(checked, hub::HealthDepth::Hashes);
+  return hub::checked_object(checked, hub::HealthDepth::Hashes);
 }
 
 }  // namespace

@@ -90,4 +90,22 @@ FitAnswer fit(const MemorySubject& subject, const MemoryRequest& request, uint64
   return answer;
 }
 
+Json fit_object(const MemorySubject& subject, const MemoryRequest& request, const FitAnswer& answer) {
+  Json layers = Json::object();
+  for (const LayerCache& layer : subject.layers) {
+    const std::string kind = name(layer.kind);
+    layers[kind] = layers.value(kind, 0) + 1;
+  }
+  return {{"model", subject.name},
+          {"fits", answer.fits},
+          {"required_bytes", answer.parts.total()},
+          {"available_bytes", answer.available_bytes},
+          {"parts", {{"weights", answer.parts.weights}, {"kv", answer.parts.kv}, {"scratch", answer.parts.scratch}}},
+          {"largest_context", answer.largest_context},
+          {"context", request.context},
+          {"parallel", request.parallel},
+          {"kv_bits", request.kv_bits},
+          {"layers", std::move(layers)}};
+}
+
 }  // namespace burin::hub

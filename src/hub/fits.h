@@ -40,4 +40,8 @@ struct FitAnswer {
 
 FitAnswer fit(const MemorySubject& subject, const MemoryRequest& request, uint64_t available_bytes);
 
+/** {model, fits, required_bytes, available_bytes, parts{weights, kv, scratch}, largest_context, context, parallel,
+ * kv_bits, layers{KIND: count}}. */
+Json fit_object(const MemorySubject& subject, const MemoryRequest& request, const FitAnswer& answer);
+
 }  // namespace burin::hub

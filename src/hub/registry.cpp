@@ -156,4 +156,11 @@ Json registry_object(const RegistryModel& model) {
           {"source", model.user ? "user" : "built-in"}};
 }
 
+Json recommended_object(const RegistryModel& model, const std::filesystem::path& hub_cache) {
+  Json object = registry_object(model);
+  object["required_bytes"] = working_bytes(model);
+  object["cached"] = find_repo(hub_cache, model.repo).has_value();
+  return object;
+}
+
 }  // namespace burin::hub

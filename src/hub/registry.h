@@ -74,4 +74,7 @@ uint64_t working_bytes(const RegistryModel& model);
 /** {id, repo, name, description, type, use_cases, parameters, bits, size_bytes, context_length, dimension}. */
 Json registry_object(const RegistryModel& model);
 
+/** The same with required_bytes, and cached: whether the cache has it. */
+Json recommended_object(const RegistryModel& model, const std::filesystem::path& hub_cache);
+
 }  // namespace burin::hub

@@ -234,4 +234,17 @@ uint64_t finish_removals(const HubPaths& paths) {
   return freed;
 }
 
+Json removal_object(const RemovalPlan& plan, const RemovalResult& result, bool dry_run) {
+  return {{"model", plan.name},
+          {"action", dry_run ? "dry_run" : "deleted"},
+          {"requires_confirmation", false},
+          {"matches", Json::array({plan.name})},
+          {"revision", plan.revision.empty() ? Json(nullptr) : Json(plan.revision)},
+          {"revisions", plan.revisions},
+          {"refs", plan.refs},
+          {"freed_bytes", result.freed_bytes},
+          {"kept_bytes", plan.kept_bytes},
+          {"lock_files_cleaned", result.lock_files_cleaned}};
+}
+
 }  // namespace burin::hub

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "hub/resolve.h"
 
 namespace burin::hub {
@@ -40,6 +41,10 @@ struct RemovalResult {
  * Permission, Internal.
  */
 RemovalResult remove_model(const RemovalPlan& plan, const HubPaths& paths);
+
+/** {model, action, requires_confirmation, matches, revision, revisions, refs, freed_bytes, kept_bytes,
+ * lock_files_cleaned}. */
+Json removal_object(const RemovalPlan& plan, const RemovalResult& result, bool dry_run);
 
 /** Finishes what killed removals left in the cache and in the model home; returns the bytes freed. */
 uint64_t finish_removals(const HubPaths& paths);

@@ -60,4 +60,27 @@ std::vector<FoundModel> search_hub(const SearchRequest& request, const ClientOpt
   return parse_search(client.search(search_query(request)), request.limit);
 }
 
+Json found_object(const FoundModel& model) {
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  return {{"name", model.id},
+          {"downloads", model.downloads},
+          {"last_modified", text(model.last_modified)},
+          {"library", text(model.library)},
+          {"pipeline_tag", text(model.pipeline_tag)},
+          {"gated", model.gated},
+          {"tags", model.tags}};
+}
+
+Json found_object(const RegistryModel& model) {
+  Json object = registry_object(model);
+  object.update({{"name", model.repo},
+                 {"downloads", nullptr},
+                 {"last_modified", nullptr},
+                 {"library", "mlx"},
+                 {"pipeline_tag", model.type},
+                 {"gated", false},
+                 {"tags", model.use_cases}});
+  return object;
+}
+
 }  // namespace burin::hub

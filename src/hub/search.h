@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hub/hub_client.h"
+#include "hub/registry.h"
 
 namespace burin::hub {
 
@@ -34,6 +35,12 @@ std::string search_query(const SearchRequest& request);
 
 /** Entries of the Hub's answer; those without a name that could be one are passed over. */
 std::vector<FoundModel> parse_search(const Json& answer, int limit);
+
+/** {name, downloads, last_modified, library, pipeline_tag, gated, tags}. */
+Json found_object(const FoundModel& model);
+
+/** The same of a model that burin knows of, with what the registry says besides. */
+Json found_object(const RegistryModel& model);
 
 /** Asks the Hub. Throws: Network, Permission, Cancelled, Unsupported (no libcurl). */
 std::vector<FoundModel> search_hub(const SearchRequest& request, const ClientOptions& options,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace burin::cli {
+namespace burin {
 
 struct CpuFacts {
   std::string model;                  // "unknown" where nothing names it
@@ -40,4 +40,4 @@ FolderFacts folder_facts(const std::filesystem::path& folder);
 /** Columns of the terminal behind a file descriptor; 0 when it is none. */
 int terminal_columns(int fd);
 
-}  // namespace burin::cli
+}  // namespace burin

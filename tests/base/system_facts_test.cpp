@@ -1,4 +1,4 @@
-#include "cli/system_facts.h"
+#include "base/system_facts.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-namespace burin::cli {
+namespace burin {
 namespace {
 
 using testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST(AvailableMemory, IsTheLeastOfWhatLimitsIt) {
 }
 
 }  // namespace
-}  // namespace burin::cli
+}  // namespace burin

@@ -1,4 +1,4 @@
-#include "cli/system_facts.h"
+#include "base/system_facts.h"
 
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <thread>
 
-namespace burin::cli {
+namespace burin {
 namespace {
 
 namespace fs = std::filesystem;
@@ -165,4 +165,4 @@ int terminal_columns(int fd) {
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-}  // namespace burin::cli
+}  // namespace burin
