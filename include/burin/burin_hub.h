@@ -74,6 +74,45 @@ BURIN_API burin_status burin_hub_pull(const burin_hub_options* options, const bu
                                       burin_hub_callback on_progress, void* user_data, burin_report** report,
                                       burin_error** error);
 
+/**
+ * Checks one model, or all where `model` is NULL: {healthy, unhealthy, summary}. `deep` 1 compares every byte with the
+ * hash that names it. A bad model is a report, not an error.
+ */
+BURIN_API burin_status burin_hub_health(const burin_hub_options* options, const char* model, int32_t deep,
+                                        burin_hub_callback on_progress, void* user_data, burin_report** report,
+                                        burin_error** error);
+
+/** Fetches what is missing or damaged in a model, and no more. The report is that of burin_hub_pull. */
+BURIN_API burin_status burin_hub_repair(const burin_hub_options* options, const char* model, int32_t deep,
+                                        burin_hub_callback on_progress, void* user_data, burin_report** report,
+                                        burin_error** error);
+
+/**
+ * Removes a model by its whole name, or one revision as NAME\@REVISION; files that other revisions need stay.
+ * `dry_run` 1 only says what would go. BURIN_BUSY while another process fetches it.
+ */
+BURIN_API burin_status burin_hub_remove(const burin_hub_options* options, const char* model, int32_t dry_run,
+                                        burin_report** report, burin_error** error);
+
+/** Models of the Hub by words in their names, or offline those that burin knows: {models, source}. */
+BURIN_API burin_status burin_hub_search(const burin_hub_options* options, const char* query, int32_t limit,
+                                        burin_report** report, burin_error** error);
+
+/**
+ * Known models for a use case ("chat", "embedding", ..) that run in so much memory, the most able first:
+ * {use_case, available_bytes, models}. `memory_bytes` 0: what is available now.
+ */
+BURIN_API burin_status burin_hub_recommend(const burin_hub_options* options, const char* use_case,
+                                           uint64_t memory_bytes, burin_report** report, burin_error** error);
+
+/**
+ * Whether a model runs in so much memory with a context, without loading it; one that is not here is asked for at the
+ * Hub: {fits, required_bytes, available_bytes, parts, largest_context, ..}. `memory_bytes` 0: what is available now.
+ */
+BURIN_API burin_status burin_hub_fits(const burin_hub_options* options, const char* model, int64_t context,
+                                      int64_t parallel, uint64_t memory_bytes, burin_report** report,
+                                      burin_error** error);
+
 #ifdef __cplusplus
 }
 #endif

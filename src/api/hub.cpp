@@ -4,7 +4,14 @@
 #include "api/environment.h"
 #include "api/report.h"
 #include "base/process.h"
-#include "hub/pull.h"
+#include "base/system_facts.h"
+#include "hub/checked_model.h"
+#include "hub/model_types.h"
+#include "hub/nearest.h"
+#include "hub/remote_model.h"
+#include "hub/remove.h"
+#include "hub/repair.h"
+#include "hub/search.h"
 
 namespace burin::api {
 namespace {
@@ -27,7 +34,14 @@ burin_pull_options default_pull_options() {
           .check_all = 0};
 }
 
-hub::PullPlace place_of(const burin_hub_options* options) {
+/** Where models lie, and how the Hub is asked. */
+struct HubView {
+  hub::HubPaths paths;
+  hub::PullPlace place;
+  std::filesystem::path config_dir;
+};
+
+HubView view_of(const burin_hub_options* options) {
   const burin_hub_options given =
       options == nullptr ? default_hub_options() : read_struct(options, default_hub_options(), "options");
   hub::Variables variables = process_variables();
@@ -43,11 +57,14 @@ hub::PullPlace place_of(const burin_hub_options* options) {
     settings.send_token = !settings.token.empty();
   }
   settings.offline = settings.offline || given.offline != 0;
-  return {.hub_cache = folders_of(given.environment).hub.hub_cache,
-          .state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state"),
-          .settings = std::move(settings),
-          .retry = {},
-          .user_agent = std::string("burin/") + burin_version()};
+  const hub::HubPaths paths = folders_of(given.environment).hub;
+  return {.paths = paths,
+          .place = {.hub_cache = paths.hub_cache,
+                    .state_dir = hub::xdg_folder(variables, "XDG_STATE_HOME", ".local/state"),
+                    .settings = std::move(settings),
+                    .retry = {},
+                    .user_agent = std::string("burin/") + burin_version()},
+          .config_dir = hub::xdg_folder(variables, "XDG_CONFIG_HOME", ".config")};
 }
 
 std::vector<std::string> texts_of(const char* const* texts, size_t count, const char* param) {
@@ -106,6 +123,101 @@ hub::PullListener listener_of(Progress& progress) {
           .on_note = [](const auto&...) {}};
 }
 
+hub::HealthOptions health_options(Progress& progress, int32_t deep) {
+  return {.depth = deep != 0 ? hub::HealthDepth::Hashes : hub::HealthDepth::Headers,
+          .on_progress =
+              [&](uint64_t done, uint64_t total) {
+                progress.report({.size = 0,
+                                 .bytes_done = done,
+                                 .bytes_total = total,
+                                 .files_done = 0,
+                                 .files_total = 0,
+                                 .bytes_per_s = 0});
+              },
+          .cancelled = &progress.cancelled()};
+}
+
+Json health(const HubView& view, const char* model, int32_t deep, Progress& progress) {
+  const hub::HealthOptions options = health_options(progress, deep);
+  const hub::RuntimeFacts facts{.supported = hub::supported_model_types(), .memory_bytes = memory_facts().total_bytes};
+  std::vector<hub::CheckedModel> checked;
+  for (const hub::ResolvedModel& each : model == nullptr
+                                            ? hub::all_models(view.paths)
+                                            : std::vector{hub::resolve_any(text_of(model, "model"), view.paths)}) {
+    checked.push_back(hub::checked_model(each, hub::check_health(each, options), facts));
+  }
+  return hub::health_summary(checked, options.depth);
+}
+
+Json repair(const HubView& view, const char* model, int32_t deep, Progress& progress) {
+  const hub::ResolvedModel resolved = hub::resolve_any(text_of(model, "model"), view.paths);
+  const hub::HealthReport report = hub::check_health(resolved, health_options(progress, deep));
+  return hub::pull_object(
+      hub::pull(hub::repair_request(resolved, report), view.place, progress.cancelled(), listener_of(progress)));
+}
+
+Json remove(const HubView& view, const char* model, bool dry_run) {
+  const hub::ModelName name = hub::find_model_name(text_of(model, "model"), view.paths);
+  if (!name.exact) {
+    throw Error(ErrorCode::InvalidArgument, "remove", "that is only a part of the name of " + name.name)
+        .type("requires_confirmation")
+        .hint("spell the name out");
+  }
+  const hub::RemovalPlan plan = hub::plan_removal(name, view.paths);
+  hub::RemovalResult result{.freed_bytes = plan.freed_bytes};
+  if (!dry_run) {
+    hub::finish_removals(view.paths);
+    result = hub::remove_model(plan, view.paths);
+  }
+  return hub::removal_object(plan, result, dry_run);
+}
+
+Json search(const HubView& view, const char* query, int32_t limit) {
+  if (limit < 1 || limit > 500) {
+    throw invalid("limit", "limit must be from 1 to 500");
+  }
+  const std::string text = text_of(query, "query");
+  Json models = Json::array();
+  if (!view.place.settings.offline) {
+    const std::atomic<bool> never{false};
+    for (const auto& model :
+         hub::search_hub({.query = text, .limit = limit}, hub::client_options(view.place, {}), never)) {
+      models.push_back(hub::found_object(model));
+    }
+    return {{"models", std::move(models)}, {"source", "hub"}};
+  }
+  for (const auto& model : hub::ModelRegistry::with_user_entries(view.config_dir).search({.query = text})) {
+    if (models.size() < static_cast<size_t>(limit)) {
+      models.push_back(hub::found_object(model));
+    }
+  }
+  return {{"models", std::move(models)}, {"source", "registry"}};
+}
+
+uint64_t memory_or_available(uint64_t memory_bytes) {
+  return memory_bytes > 0 ? memory_bytes : available_memory(memory_facts());
+}
+
+Json recommend(const HubView& view, const char* use_case, uint64_t memory_bytes) {
+  const std::string wanted = hub::lower_ascii(text_of(use_case, "use_case"));
+  const uint64_t memory = memory_or_available(memory_bytes);
+  Json models = Json::array();
+  for (const auto& model : hub::ModelRegistry::with_user_entries(view.config_dir).recommended(wanted, memory)) {
+    models.push_back(hub::recommended_object(model, view.paths.hub_cache));
+  }
+  return {{"use_case", wanted}, {"available_bytes", memory}, {"models", std::move(models)}, {"source", "registry"}};
+}
+
+Json fits(const HubView& view, const char* model, const hub::MemoryRequest& request, uint64_t memory_bytes) {
+  if (request.context < 1 || request.parallel < 1) {
+    throw invalid("context", "context and parallel must be 1 or more");
+  }
+  const std::atomic<bool> never{false};
+  const hub::MemorySubject subject = hub::find_memory_subject(
+      text_of(model, "model"), view.paths, view.place, hub::ModelRegistry::with_user_entries(view.config_dir), never);
+  return hub::fit_object(subject, request, hub::fit(subject, request, memory_or_available(memory_bytes)));
+}
+
 }  // namespace
 }  // namespace burin::api
 
@@ -124,6 +236,52 @@ burin_status burin_hub_pull(const burin_hub_options* options, const burin_pull_o
   return reported(report, error, [&] {
     Progress progress(on_progress, user_data);
     return burin::hub::pull_object(
-        burin::hub::pull(request_of(pull), place_of(options), progress.cancelled(), listener_of(progress)));
+        burin::hub::pull(request_of(pull), view_of(options).place, progress.cancelled(), listener_of(progress)));
+  });
+}
+
+burin_status burin_hub_health(const burin_hub_options* options, const char* model, int32_t deep,
+                              burin_hub_callback on_progress, void* user_data, burin_report** report,
+                              burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] {
+    Progress progress(on_progress, user_data);
+    return health(view_of(options), model, deep, progress);
+  });
+}
+
+burin_status burin_hub_repair(const burin_hub_options* options, const char* model, int32_t deep,
+                              burin_hub_callback on_progress, void* user_data, burin_report** report,
+                              burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] {
+    Progress progress(on_progress, user_data);
+    return repair(view_of(options), model, deep, progress);
+  });
+}
+
+burin_status burin_hub_remove(const burin_hub_options* options, const char* model, int32_t dry_run,
+                              burin_report** report, burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] { return burin::api::remove(view_of(options), model, dry_run != 0); });
+}
+
+burin_status burin_hub_search(const burin_hub_options* options, const char* query, int32_t limit, burin_report** report,
+                              burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] { return search(view_of(options), query, limit); });
+}
+
+burin_status burin_hub_recommend(const burin_hub_options* options, const char* use_case, uint64_t memory_bytes,
+                                 burin_report** report, burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] { return recommend(view_of(options), use_case, memory_bytes); });
+}
+
+burin_status burin_hub_fits(const burin_hub_options* options, const char* model, int64_t context, int64_t parallel,
+                            uint64_t memory_bytes, burin_report** report, burin_error** error) {
+  using namespace burin::api;
+  return reported(report, error, [&] {
+    return fits(view_of(options), model, {.context = context, .parallel = parallel}, memory_bytes);
   });
 }

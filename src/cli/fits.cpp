@@ -7,8 +7,6 @@
 #include "cli/models.h"
 #include "cli/registry.h"
 #include "cli/signals.h"
-#include "hub/cache.h"
-#include "hub/model_types.h"
 #include "hub/remote_model.h"
 
 namespace burin::cli {
@@ -16,28 +14,10 @@ namespace {
 
 constexpr int64_t kDefaultContext = 4096;
 
-/** A model on disk, else the registry's entry of that name, else what the Hub says. Throws: NotFound, Ambiguous, .. */
 hub::MemorySubject subject_of(const Context& context) {
-  const std::string text = context.arguments.text("MODEL");
-  const std::vector<std::string> supported = hub::supported_model_types();
-  const hub::ModelRegistry registry = user_registry(context.environment);
-  const hub::RegistryModel* known = registry.find(text);
-  const hub::PullPlace place = pull_place(context);
-  try {
-    return hub::memory_subject(hub::resolve_model(text, context.environment.paths), supported);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::NotFound) {
-      throw;
-    }
-    if (known != nullptr) {
-      return hub::memory_subject(*known, supported);
-    }
-    if (hub::is_repo_name(text) && !place.settings.offline) {
-      const CancelScope scope;
-      return hub::remote_memory_subject(text, place, supported, scope.flag());
-    }
-    throw Error(error).hint("it is neither on this machine nor in the registry: see `burin recommend`");
-  }
+  const CancelScope scope;
+  return hub::find_memory_subject(context.arguments.text("MODEL"), context.environment.paths, pull_place(context),
+                                  user_registry(context.environment), scope.flag());
 }
 
 hub::MemoryRequest request_of(const Context& context, const hub::MemorySubject& subject) {

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "hub/cache.h"
 #include "hub/digest.h"
 #include "hub/hub_client.h"
+#include "hub/model_types.h"
 
 namespace burin::hub {
 namespace {
@@ -88,6 +90,25 @@ MemorySubject remote_memory_subject(const std::string& model, const PullPlace& p
           .config = json,
           .context_length = context_length(json),
           .layers = layer_caches(json, supported)};
+}
+
+MemorySubject find_memory_subject(const std::string& model, const HubPaths& paths, const PullPlace& place,
+                                  const ModelRegistry& registry, const std::atomic<bool>& cancel) {
+  const std::vector<std::string> supported = supported_model_types();
+  try {
+    return memory_subject(resolve_model(model, paths), supported);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::NotFound) {
+      throw;
+    }
+    if (const RegistryModel* known = registry.find(model)) {
+      return memory_subject(*known, supported);
+    }
+    if (is_repo_name(model) && !place.settings.offline) {
+      return remote_memory_subject(model, place, supported, cancel);
+    }
+    throw Error(error).hint("it is neither on this machine nor in the registry: see `burin recommend`");
+  }
 }
 
 }  // namespace burin::hub

@@ -16,4 +16,8 @@ namespace burin::hub {
 MemorySubject remote_memory_subject(const std::string& model, const PullPlace& place,
                                     const std::vector<std::string>& supported, const std::atomic<bool>& cancel);
 
+/** Of a model on this machine, else of the registry's entry, else of what the Hub says where it may be asked. */
+MemorySubject find_memory_subject(const std::string& model, const HubPaths& paths, const PullPlace& place,
+                                  const ModelRegistry& registry, const std::atomic<bool>& cancel);
+
 }  // namespace burin::hub

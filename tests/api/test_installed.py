@@ -83,7 +83,7 @@ def test_without_its_module_the_library_says_what_is_missing(installed, tmp_path
 
 def test_every_public_header_stands_alone_and_needs_the_standard_library_only(installed, tmp_path):
     headers = sorted((installed / "include").rglob("*.h"))
-    assert {header.name for header in headers} >= {"burin.h", "engine.h", "error.h", "models.h", "types.h"}
+    assert {header.name for header in headers} >= {"burin.h", "burin_hub.h", "engine.h", "error.h", "hub.h", "models.h", "types.h"}
     for header in headers:
         includes = re.findall(r"#include [<\"]([^>\"]+)", header.read_text())
         assert all(name.startswith("burin/") or "/" not in name for name in includes), header
