@@ -5,7 +5,18 @@
 
 import ctypes
 import sys
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint64,
+    c_void_p,
+)
 
 OK, END = 0, -1
 FINISH = {0: None, 1: "stop", 2: "length", 3: "cancelled"}

@@ -31,8 +31,9 @@ std::string text_of(const std::vector<hub::RegistryModel>& models, uint64_t memo
   std::string text = fmt::format("{:<{}}  {:>8}  {:>7}  {}\n", "MODEL", width, "SIZE", "CONTEXT", "WHAT");
   for (const hub::RegistryModel& model : models) {
     const std::string dimension = model.dimension ? fmt::format(" ({} dimensions)", *model.dimension) : "";
-    text += fmt::format("{:<{}}  {:>8}  {:>7}  {}{}\n", model.id, width, size_text(model.size_bytes),
-                        model.context_length, model.description, dimension);
+    text +=
+        fmt::format("{:<{}}  {:>8}  {:>7}  {}{}\n", model.id, width, size_text(model.size_bytes), model.context_length,
+                    model.description, dimension + (hub::is_runnable(model) ? "" : " (not yet run by burin)"));
   }
   return text;
 }

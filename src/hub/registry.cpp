@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "hub/cache.h"
+#include "hub/model_types.h"
 #include "hub/nearest.h"
 #include "hub/registry_data.h"
+#include "hub/runtime_check.h"
 
 namespace burin::hub {
 namespace {
@@ -124,8 +127,9 @@ std::vector<RegistryModel> ModelRegistry::search(const SearchCriteria& criteria)
 std::vector<RegistryModel> ModelRegistry::recommended(std::string_view use_case, uint64_t memory_bytes) const {
   std::vector<RegistryModel> found = search({.use_case = std::string(use_case)});
   std::erase_if(found, [&](const RegistryModel& model) { return working_bytes(model) > memory_bytes; });
-  std::ranges::stable_sort(found, std::ranges::greater(),
-                           [](const RegistryModel& model) { return std::pair(model.parameters, model.bits); });
+  std::ranges::stable_sort(found, std::ranges::greater(), [](const RegistryModel& model) {
+    return std::tuple(is_runnable(model), model.parameters, model.bits);
+  });
   return found;
 }
 
@@ -139,6 +143,11 @@ std::vector<std::string> ModelRegistry::use_cases() const {
 
 uint64_t working_bytes(const RegistryModel& model) {
   return model.size_bytes + model.size_bytes / 5;
+}
+
+bool is_runnable(const RegistryModel& model) {
+  const std::vector<std::string> types = supported_model_types();
+  return model.type != "embedding" && std::ranges::find(types, text_member(model.config, "model_type")) != types.end();
 }
 
 Json registry_object(const RegistryModel& model) {
@@ -159,6 +168,7 @@ Json registry_object(const RegistryModel& model) {
 Json recommended_object(const RegistryModel& model, const std::filesystem::path& hub_cache) {
   Json object = registry_object(model);
   object["required_bytes"] = working_bytes(model);
+  object["runnable"] = is_runnable(model);
   object["cached"] = find_repo(hub_cache, model.repo).has_value();
   return object;
 }

@@ -57,7 +57,8 @@ class ModelRegistry {
   /** All that fit every criterion, in order of their ids. */
   std::vector<RegistryModel> search(const SearchCriteria& criteria) const;
 
-  /** Those for a use case that run in this much memory, the largest first: the most able that fits leads. */
+  /** Those for a use case that fit into this much memory: what this burin runs before what it does not yet, and the
+   * largest first, so that the most able that fits leads. */
   std::vector<RegistryModel> recommended(std::string_view use_case, uint64_t memory_bytes) const;
 
   /** Every use case that a model names, sorted. */
@@ -74,7 +75,10 @@ uint64_t working_bytes(const RegistryModel& model);
 /** {id, repo, name, description, type, use_cases, parameters, bits, size_bytes, context_length, dimension}. */
 Json registry_object(const RegistryModel& model);
 
-/** The same with required_bytes, and cached: whether the cache has it. */
+/** Whether this burin runs models of its type; one whose type the registry does not say it does not promise. */
+bool is_runnable(const RegistryModel& model);
+
+/** The same with required_bytes, runnable, and cached: whether the cache has it. */
 Json recommended_object(const RegistryModel& model, const std::filesystem::path& hub_cache);
 
 }  // namespace burin::hub

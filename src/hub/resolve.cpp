@@ -123,7 +123,11 @@ std::string hint_for_unknown(const std::string& wanted, const std::vector<std::s
   if (!near.empty()) {
     return near + "?";
   }
-  return wanted == "starter" ? "./dev setup imports it" : "`burin list --all` shows the models on this machine";
+  if (wanted == "starter") {
+    return "./dev setup imports it";
+  }
+  return (is_repo_name(wanted) ? "`burin pull " + std::string(wanted) + "` fetches a model; " : std::string()) +
+         "`burin list --all` shows those on this machine";
 }
 
 ModelName find_part(const Spec& spec, const HubPaths& paths) {

@@ -9,7 +9,13 @@ import random
 from collections.abc import Callable
 
 from hub_data import Blob
-from hub_faults import Fault, deep_json, endless_listing, endless_string, too_many_requests
+from hub_faults import (
+    Fault,
+    deep_json,
+    endless_listing,
+    endless_string,
+    too_many_requests,
+)
 
 OK, NETWORK, PERMISSION, CORRUPT, NOT_FOUND = 0, 5, 6, 7, 3
 REFUSED = (NETWORK, CORRUPT)

@@ -73,6 +73,18 @@ TEST_F(Registry, RecommendsTheMostAbleThatFits) {
   EXPECT_TRUE(registry.recommended("chat", 1000).empty());
 }
 
+TEST_F(Registry, WhatRunsHereLeads) {
+  const ModelRegistry registry = with(R"({"models":[
+    {"id":"big","repo":"me/big","size_bytes":9,"parameters":9,"use_cases":["cooking"],"config":{"model_type":"strange"}},
+    {"id":"small","repo":"me/small","size_bytes":5,"parameters":5,"use_cases":["cooking"],
+     "config":{"model_type":"llama"}}]})");
+  const std::vector<RegistryModel> found = registry.recommended("cooking", 100);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].id, "small");
+  EXPECT_FALSE(is_runnable(found[1]));
+  EXPECT_FALSE(is_runnable(*registry.find("gemma-300m-4bit")));
+}
+
 TEST_F(Registry, UserEntriesComeInAndReplace) {
   const ModelRegistry registry = with(R"({"models":[
     {"id":"mine","repo":"me/mine","size_bytes":5,"use_cases":["chat","cooking"]},

@@ -12,8 +12,19 @@ import urllib.request
 import pytest
 from hub_data import Blob
 from hub_faults import Fault, deep_json, endless_listing, too_many_requests
-from huggingface_hub import HfApi, errors, hf_hub_download, snapshot_download, try_to_load_from_cache
-from huggingface_hub.utils import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import (
+    HfApi,
+    errors,
+    hf_hub_download,
+    snapshot_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.utils import (
+    EntryNotFoundError,
+    GatedRepoError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from trees import assert_sound, offline, tree
 
 BIG = random.Random(1).randbytes(11 << 20)
