@@ -33,7 +33,7 @@ enum {
   BURIN_INVALID_ARGUMENT = 2,   /**< the call itself is wrong; fact "param" names the part where known */
   BURIN_NOT_FOUND = 3,          /**< no such model, revision or file */
   BURIN_AMBIGUOUS = 4,          /**< a name that fits several models; fact "matches" lists them */
-  BURIN_NETWORK = 5,            /**< reserved: nothing here uses the network yet */
+  BURIN_NETWORK = 5,            /**< the Hub cannot be reached (burin_hub.h) */
   BURIN_PERMISSION = 6,         /**< a file may not be read */
   BURIN_CORRUPT = 7,            /**< a file of the model is damaged; the message names it */
   BURIN_UNSUPPORTED = 8,        /**< valid, but not something this burin can do; the hint says what to do */

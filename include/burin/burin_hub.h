@@ -74,16 +74,23 @@ BURIN_API burin_status burin_hub_pull(const burin_hub_options* options, const bu
                                       burin_hub_callback on_progress, void* user_data, burin_report** report,
                                       burin_error** error);
 
-/**
- * Checks one model, or all where `model` is NULL: {healthy, unhealthy, summary}. `deep` 1 compares every byte with the
- * hash that names it. A bad model is a report, not an error.
- */
-BURIN_API burin_status burin_hub_health(const burin_hub_options* options, const char* model, int32_t deep,
+/** What to check. */
+typedef struct burin_check_options {
+  size_t size;       /**< sizeof(burin_check_options) */
+  const char* model; /**< as burin_load_options.model; NULL: every model, in a check alone */
+  int32_t deep;      /**< 1: every byte is compared with the hash that names it */
+} burin_check_options;
+
+/** Sets the defaults. `size`: sizeof(burin_check_options). */
+BURIN_API void burin_check_options_init(burin_check_options* options, size_t size);
+
+/** Checks models: {healthy, unhealthy, summary}. A bad model is a report, not an error. */
+BURIN_API burin_status burin_hub_health(const burin_hub_options* options, const burin_check_options* check,
                                         burin_hub_callback on_progress, void* user_data, burin_report** report,
                                         burin_error** error);
 
 /** Fetches what is missing or damaged in a model, and no more. The report is that of burin_hub_pull. */
-BURIN_API burin_status burin_hub_repair(const burin_hub_options* options, const char* model, int32_t deep,
+BURIN_API burin_status burin_hub_repair(const burin_hub_options* options, const burin_check_options* check,
                                         burin_hub_callback on_progress, void* user_data, burin_report** report,
                                         burin_error** error);
 
@@ -105,13 +112,25 @@ BURIN_API burin_status burin_hub_search(const burin_hub_options* options, const 
 BURIN_API burin_status burin_hub_recommend(const burin_hub_options* options, const char* use_case,
                                            uint64_t memory_bytes, burin_report** report, burin_error** error);
 
+/** What is to fit. */
+typedef struct burin_fits_options {
+  size_t size;           /**< sizeof(burin_fits_options) */
+  const char* model;     /**< one of this machine, of the registry, or of the Hub */
+  int64_t context;       /**< tokens of each conversation */
+  int64_t parallel;      /**< conversations at the same time */
+  double kv_bits;        /**< of the values that are kept of each token */
+  uint64_t memory_bytes; /**< 0: what is available now */
+} burin_fits_options;
+
+/** Sets the defaults: 4096 tokens, one conversation, 16 bits. `size`: sizeof(burin_fits_options). */
+BURIN_API void burin_fits_options_init(burin_fits_options* options, size_t size);
+
 /**
- * Whether a model runs in so much memory with a context, without loading it; one that is not here is asked for at the
- * Hub: {fits, required_bytes, available_bytes, parts, largest_context, ..}. `memory_bytes` 0: what is available now.
+ * Whether a model runs in so much memory with a context, without loading it:
+ * {fits, required_bytes, available_bytes, parts, largest_context, ..}.
  */
-BURIN_API burin_status burin_hub_fits(const burin_hub_options* options, const char* model, int64_t context,
-                                      int64_t parallel, uint64_t memory_bytes, burin_report** report,
-                                      burin_error** error);
+BURIN_API burin_status burin_hub_fits(const burin_hub_options* options, const burin_fits_options* fits,
+                                      burin_report** report, burin_error** error);
 
 #ifdef __cplusplus
 }

@@ -157,9 +157,9 @@ inline Report pull(const std::string& model, const PullOptions& options = {}, co
 inline Report health(const std::string& model = "", bool deep = false, const HubOptions& hub = {},
                      const HubCallback& on_progress = nullptr) {
   const detail::HubView view(hub);
+  const burin_check_options check{sizeof check, detail::c_text_or_null(model, "model"), deep ? 1 : 0};
   return detail::hub_report(on_progress, [&](auto callback, void* data, burin_report** report, burin_error** error) {
-    return burin_hub_health(view.get(), detail::c_text_or_null(model, "model"), deep ? 1 : 0, callback, data, report,
-                            error);
+    return burin_hub_health(view.get(), &check, callback, data, report, error);
   });
 }
 
@@ -167,8 +167,9 @@ inline Report health(const std::string& model = "", bool deep = false, const Hub
 inline Report repair(const std::string& model, bool deep = true, const HubOptions& hub = {},
                      const HubCallback& on_progress = nullptr) {
   const detail::HubView view(hub);
+  const burin_check_options check{sizeof check, detail::c_text(model, "model"), deep ? 1 : 0};
   return detail::hub_report(on_progress, [&](auto callback, void* data, burin_report** report, burin_error** error) {
-    return burin_hub_repair(view.get(), detail::c_text(model, "model"), deep ? 1 : 0, callback, data, report, error);
+    return burin_hub_repair(view.get(), &check, callback, data, report, error);
   });
 }
 
@@ -185,8 +186,14 @@ inline Report remove_model(const std::string& model, bool dry_run = false, const
 inline Report fits(const std::string& model, int64_t context, int64_t parallel = 1, uint64_t memory_bytes = 0,
                    const HubOptions& hub = {}) {
   const detail::HubView view(hub);
+  burin_fits_options given;
+  burin_fits_options_init(&given, sizeof given);
+  given.model = detail::c_text(model, "model");
+  given.context = context;
+  given.parallel = parallel;
+  given.memory_bytes = memory_bytes;
   return detail::hub_report(nullptr, [&](auto, void*, burin_report** report, burin_error** error) {
-    return burin_hub_fits(view.get(), detail::c_text(model, "model"), context, parallel, memory_bytes, report, error);
+    return burin_hub_fits(view.get(), &given, report, error);
   });
 }
 

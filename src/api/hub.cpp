@@ -123,8 +123,25 @@ hub::PullListener listener_of(Progress& progress) {
           .on_note = [](const auto&...) {}};
 }
 
-hub::HealthOptions health_options(Progress& progress, int32_t deep) {
-  return {.depth = deep != 0 ? hub::HealthDepth::Hashes : hub::HealthDepth::Headers,
+burin_check_options default_check_options() {
+  return {.size = sizeof(burin_check_options), .model = nullptr, .deep = 0};
+}
+
+burin_check_options read_check(const burin_check_options* check) {
+  return check == nullptr ? default_check_options() : read_struct(check, default_check_options(), "check");
+}
+
+burin_fits_options default_fits_options() {
+  return {.size = sizeof(burin_fits_options),
+          .model = nullptr,
+          .context = 4096,
+          .parallel = 1,
+          .kv_bits = 16,
+          .memory_bytes = 0};
+}
+
+hub::HealthOptions health_options(Progress& progress, const burin_check_options& check) {
+  return {.depth = check.deep != 0 ? hub::HealthDepth::Hashes : hub::HealthDepth::Headers,
           .on_progress =
               [&](uint64_t done, uint64_t total) {
                 progress.report({.size = 0,
@@ -137,21 +154,21 @@ hub::HealthOptions health_options(Progress& progress, int32_t deep) {
           .cancelled = &progress.cancelled()};
 }
 
-Json health(const HubView& view, const char* model, int32_t deep, Progress& progress) {
-  const hub::HealthOptions options = health_options(progress, deep);
+Json health(const HubView& view, const burin_check_options& check, Progress& progress) {
+  const hub::HealthOptions options = health_options(progress, check);
   const hub::RuntimeFacts facts{.supported = hub::supported_model_types(), .memory_bytes = memory_facts().total_bytes};
   std::vector<hub::CheckedModel> checked;
-  for (const hub::ResolvedModel& each : model == nullptr
-                                            ? hub::all_models(view.paths)
-                                            : std::vector{hub::resolve_any(text_of(model, "model"), view.paths)}) {
+  for (const hub::ResolvedModel& each :
+       check.model == nullptr ? hub::all_models(view.paths)
+                              : std::vector{hub::resolve_any(text_of(check.model, "model"), view.paths)}) {
     checked.push_back(hub::checked_model(each, hub::check_health(each, options), facts));
   }
   return hub::health_summary(checked, options.depth);
 }
 
-Json repair(const HubView& view, const char* model, int32_t deep, Progress& progress) {
-  const hub::ResolvedModel resolved = hub::resolve_any(text_of(model, "model"), view.paths);
-  const hub::HealthReport report = hub::check_health(resolved, health_options(progress, deep));
+Json repair(const HubView& view, const burin_check_options& check, Progress& progress) {
+  const hub::ResolvedModel resolved = hub::resolve_any(text_of(check.model, "model"), view.paths);
+  const hub::HealthReport report = hub::check_health(resolved, health_options(progress, check));
   return hub::pull_object(
       hub::pull(hub::repair_request(resolved, report), view.place, progress.cancelled(), listener_of(progress)));
 }
@@ -208,14 +225,17 @@ Json recommend(const HubView& view, const char* use_case, uint64_t memory_bytes)
   return {{"use_case", wanted}, {"available_bytes", memory}, {"models", std::move(models)}, {"source", "registry"}};
 }
 
-Json fits(const HubView& view, const char* model, const hub::MemoryRequest& request, uint64_t memory_bytes) {
-  if (request.context < 1 || request.parallel < 1) {
-    throw invalid("context", "context and parallel must be 1 or more");
+Json fits(const HubView& view, const burin_fits_options* options) {
+  const burin_fits_options given = read_struct(options, default_fits_options(), "fits");
+  if (given.context < 1 || given.parallel < 1 || !(given.kv_bits >= 2 && given.kv_bits <= 16)) {
+    throw invalid("context", "context and parallel must be 1 or more, kv_bits from 2 to 16");
   }
+  const hub::MemoryRequest request{.context = given.context, .parallel = given.parallel, .kv_bits = given.kv_bits};
   const std::atomic<bool> never{false};
-  const hub::MemorySubject subject = hub::find_memory_subject(
-      text_of(model, "model"), view.paths, view.place, hub::ModelRegistry::with_user_entries(view.config_dir), never);
-  return hub::fit_object(subject, request, hub::fit(subject, request, memory_or_available(memory_bytes)));
+  const hub::MemorySubject subject =
+      hub::find_memory_subject(text_of(given.model, "model"), view.paths, view.place,
+                               hub::ModelRegistry::with_user_entries(view.config_dir), never);
+  return hub::fit_object(subject, request, hub::fit(subject, request, memory_or_available(given.memory_bytes)));
 }
 
 }  // namespace
@@ -223,6 +243,14 @@ Json fits(const HubView& view, const char* model, const hub::MemoryRequest& requ
 
 void burin_hub_options_init(burin_hub_options* options, size_t size) {
   burin::api::init_struct(options, size, burin::api::default_hub_options());
+}
+
+void burin_check_options_init(burin_check_options* options, size_t size) {
+  burin::api::init_struct(options, size, burin::api::default_check_options());
+}
+
+void burin_fits_options_init(burin_fits_options* options, size_t size) {
+  burin::api::init_struct(options, size, burin::api::default_fits_options());
 }
 
 void burin_pull_options_init(burin_pull_options* options, size_t size) {
@@ -240,23 +268,23 @@ burin_status burin_hub_pull(const burin_hub_options* options, const burin_pull_o
   });
 }
 
-burin_status burin_hub_health(const burin_hub_options* options, const char* model, int32_t deep,
+burin_status burin_hub_health(const burin_hub_options* options, const burin_check_options* check,
                               burin_hub_callback on_progress, void* user_data, burin_report** report,
                               burin_error** error) {
   using namespace burin::api;
   return reported(report, error, [&] {
     Progress progress(on_progress, user_data);
-    return health(view_of(options), model, deep, progress);
+    return health(view_of(options), read_check(check), progress);
   });
 }
 
-burin_status burin_hub_repair(const burin_hub_options* options, const char* model, int32_t deep,
+burin_status burin_hub_repair(const burin_hub_options* options, const burin_check_options* check,
                               burin_hub_callback on_progress, void* user_data, burin_report** report,
                               burin_error** error) {
   using namespace burin::api;
   return reported(report, error, [&] {
     Progress progress(on_progress, user_data);
-    return repair(view_of(options), model, deep, progress);
+    return repair(view_of(options), read_check(check), progress);
   });
 }
 
@@ -278,10 +306,7 @@ burin_status burin_hub_recommend(const burin_hub_options* options, const char* u
   return reported(report, error, [&] { return recommend(view_of(options), use_case, memory_bytes); });
 }
 
-burin_status burin_hub_fits(const burin_hub_options* options, const char* model, int64_t context, int64_t parallel,
-                            uint64_t memory_bytes, burin_report** report, burin_error** error) {
-  using namespace burin::api;
-  return reported(report, error, [&] {
-    return fits(view_of(options), model, {.context = context, .parallel = parallel}, memory_bytes);
-  });
+burin_status burin_hub_fits(const burin_hub_options* options, const burin_fits_options* fits, burin_report** report,
+                            burin_error** error) {
+  return burin::api::reported(report, error, [&] { return burin::api::fits(burin::api::view_of(options), fits); });
 }

@@ -171,7 +171,9 @@ class MlxBackend : public engine::Backend {
     return load_one(options.draft_dir, options, nullptr);
   }
 
-  generate::ModelIdentity identity() const { return {.name = name_, .fingerprint = models::model_fingerprint(model_dir_)}; }
+  generate::ModelIdentity identity() const {
+    return {.name = name_, .fingerprint = models::model_fingerprint(model_dir_)};
+  }
 
   const models::Model& model() const {
     if (model_ == nullptr) {

@@ -56,7 +56,8 @@ void store_floats(const std::vector<float>& values, mx::Dtype dtype, std::byte* 
   std::vector<uint16_t> half;
   half.reserve(values.size());
   for (const float value : values) {
-    half.push_back(dtype == mx::float16 ? std::bit_cast<uint16_t>(static_cast<_Float16>(value)) : ops::float_to_bfloat16(value));
+    half.push_back(dtype == mx::float16 ? std::bit_cast<uint16_t>(static_cast<_Float16>(value))
+                                        : ops::float_to_bfloat16(value));
   }
   store(half, out);
 }

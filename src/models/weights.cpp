@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kPiece = uint64_t{8} << 20;
-constexpr int64_t kPackPiece = int64_t{1} << 20;
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 mx::Dtype to_mx(Dtype dtype) {
@@ -55,13 +53,6 @@ mx::Dtype to_mx(Dtype dtype) {
     default:
       throw Error(ErrorCode::Unsupported, "weights", "tensors of type " + std::string(name(dtype)));
   }
-}
-
-ops::QuantizedMatrix with_data(ops::QuantizedMatrix shape, const WeightFiles::Filled& bytes) {
-  shape.codes = reinterpret_cast<const uint32_t*>(bytes[0].data());
-  shape.scales = bytes[1].data();
-  shape.biases = bytes[2].data();
-  return shape;
 }
 
 /** Names every shard that the index promises; the folder must hold each. */
@@ -262,105 +253,6 @@ void WeightFiles::require_all_taken() const {
                 fmt::format("{} tensor{} config.json does not describe: {}{}", count, count == 1 ? "" : "s", extra,
                             count > 3 ? ", .." : ""));
   }
-}
-
-/** What one matrix is packed from. */
-struct WeightFiles::PackJob {
-  Entry codes, scales, biases;
-  ops::QuantizedMatrix shape;
-  std::shared_ptr<ops::PackedWeight> weight;
-};
-
-/** Reads the rows of some panels and packs them: never more than these are there twice. */
-void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
-  const int64_t first = begin * ops::kPanelHeight;
-  const int64_t count = std::min(end * ops::kPanelHeight, job.shape.rows) - first;
-  const auto read = [&](const Entry& entry) {
-    const uint64_t row_bytes = entry.nbytes / static_cast<uint64_t>(job.shape.rows);
-    std::vector<std::byte> bytes(row_bytes * static_cast<uint64_t>(count));
-    entry.file->read_at(entry.offset + row_bytes * static_cast<uint64_t>(first), bytes);
-    return bytes;
-  };
-  const Filled bytes{read(job.codes), read(job.scales), read(job.biases)};
-  ops::QuantizedMatrix part = with_data(job.shape, bytes);
-  part.rows = count;
-  ops::pack(part, 0, end - begin, job.weight->data() + begin * job.weight->matrix().panel_bytes());
-}
-
-std::shared_ptr<ops::PackedWeight> WeightFiles::allocate_packed(const ops::QuantizedMatrix& shape) {
-  auto weight = arena_.allocate(ops::packed_form(shape));
-  taken_bytes_ += static_cast<uint64_t>(weight->matrix().nbytes());
-  return weight;
-}
-
-void WeightFiles::keep_packed(const fs::path& path) {
-  pack_path_ = path;
-  pack_key_ = pack_key(model_dir_);
-  pack_file_ = PackFile::open(path, pack_key_);
-  pack_fits_ = pack_file_.has_value();
-}
-
-/** Whether the weight, the next of the model, comes from the file of kept ones. */
-bool WeightFiles::read_kept(ops::PackedWeight& weight) {
-  const TensorInfo* const kept = pack_file_ ? pack_file_->find(packed_.size(), weight.matrix()) : nullptr;
-  pack_fits_ = pack_fits_ && kept != nullptr;
-  for (uint64_t at = 0; kept != nullptr && at < kept->nbytes; at += kPiece) {
-    jobs_.push_back({.file = &pack_file_->file(),
-                     .offset = kept->offset + at,
-                     .nbytes = std::min(kPiece, kept->nbytes - at),
-                     .target = weight.data() + at,
-                     .widen = false,
-                     .is_bfloat16 = false});
-  }
-  return kept != nullptr;
-}
-
-ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, int bits) {
-  Entry& codes = entries_.at(path + ".weight");
-  Entry& scales = entries_.at(path + ".scales");
-  Entry& biases = entries_.at(path + ".biases");
-  const auto type = ops::scale_type(scales.stored.dtype);
-  if (codes.transposed || biases.stored.dtype != scales.stored.dtype || !type) {
-    return nullptr;
-  }
-  PackJob job{.codes = codes, .scales = scales, .biases = biases, .shape = {}, .weight = nullptr};
-  job.shape.scale_type = *type;
-  job.shape.rows = codes.stored.shape[0];
-  job.shape.columns = int64_t{scales.stored.shape[1]} * group_size;
-  job.shape.group_size = group_size;
-  job.shape.bits = bits;
-  job.weight = allocate_packed(job.shape);
-  codes.taken = scales.taken = biases.taken = true;
-  const bool kept = read_kept(*job.weight);
-  packed_.push_back(job.weight);
-  if (kept) {
-    return job.weight;
-  }
-  const ops::PackedMatrix& matrix = job.weight->matrix();
-  const int64_t step = std::max<int64_t>(1, kPackPiece / matrix.panel_bytes());
-  for (int64_t panel = 0; panel < matrix.panels(); panel += step) {
-    computations_.emplace_back(
-        [job, panel, end = std::min(panel + step, matrix.panels())] { pack_panels(job, panel, end); });
-  }
-  return job.weight;
-}
-
-ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shape,
-                                                const std::vector<std::string>& sources, std::function<Filled()> fill) {
-  for (const std::string& source : sources) {
-    entries_.at(source).taken = true;
-  }
-  auto weight = allocate_packed(shape);
-  const bool kept = read_kept(*weight);
-  packed_.push_back(weight);
-  if (kept) {
-    return weight;
-  }
-  computations_.emplace_back([shape, weight, fill = std::move(fill)] {
-    const Filled bytes = fill();
-    ops::pack(with_data(shape, bytes), 0, weight->matrix().panels(), weight->data());
-  });
-  return weight;
 }
 
 void WeightFiles::run(const ReadJob& job) {

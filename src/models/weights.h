@@ -77,6 +77,7 @@ class WeightFiles : public nn::TensorSource {
     bool is_bfloat16;
   };
 
+  static constexpr uint64_t kPiece = uint64_t{8} << 20;  // bytes that one job reads
   struct PackJob;
   static void pack_panels(const PackJob& job, int64_t begin, int64_t end);
   std::shared_ptr<ops::PackedWeight> allocate_packed(const ops::QuantizedMatrix& shape);

@@ -87,7 +87,7 @@ TEST_F(HubTest, NullArgumentsAreRefused) {
   burin_report* report = nullptr;
   EXPECT_EQ(burin_hub_pull(nullptr, nullptr, nullptr, nullptr, &report, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_hub_search(nullptr, nullptr, 5, &report, nullptr), BURIN_INVALID_ARGUMENT);
-  EXPECT_EQ(burin_hub_health(nullptr, nullptr, 0, nullptr, nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);
+  EXPECT_EQ(burin_hub_health(nullptr, nullptr, nullptr, nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(report, nullptr);
   EXPECT_EQ(burin_report_text(nullptr, "/a"), nullptr);
   burin_report_free(nullptr);
