@@ -41,7 +41,8 @@ std::string main_ref_of(const std::filesystem::path& hub_cache, std::string_view
 /** As CachedRepo::default_snapshot, by a look at refs/main alone where that says it; empty when there is none. */
 std::string default_snapshot_of(const std::filesystem::path& hub_cache, const std::string& name);
 
-/** `models--namespace--name` below `hub_cache`, as text: an fs::path splits itself each time that something is added. */
+/** `models--namespace--name` below `hub_cache`, as text: an fs::path splits itself each time that something is added.
+ */
 std::string repo_folder_path(const std::filesystem::path& hub_cache, std::string_view name);
 
 /** `models--namespace--name`. */
