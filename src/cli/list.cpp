@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <ctime>
-#include <future>
-#include <iterator>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "cli/models.h"
+#include "hub/listing.h"
 #include "hub/model_info.h"
 #include "hub/nearest.h"
 
@@ -72,40 +70,18 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
   }
 }
 
-/** Models are looked at by several threads: most of the time goes into system calls, one after the other. */
-std::vector<hub::ModelInfo> describe_all(const std::vector<hub::ModelName>& models, const hub::HubPaths& paths,
-                                         const hub::DescribeOptions& options) {
-  constexpr size_t kWorthAThread = 100;
-  const size_t count =
-      std::clamp<size_t>(models.size() / kWorthAThread, 1, std::max(1U, std::thread::hardware_concurrency()));
-  std::vector<std::future<std::vector<hub::ModelInfo>>> parts;
-  for (size_t part = 0; part < count; ++part) {
-    parts.push_back(std::async(count == 1 ? std::launch::deferred : std::launch::async, [&, part] {
-      std::vector<hub::ModelInfo> infos;
-      for (size_t i = models.size() * part / count; i < models.size() * (part + 1) / count; ++i) {
-        infos.push_back(hub::describe_model(hub::resolve_default(models[i], paths), options));
-      }
-      return infos;
-    }));
-  }
-  std::vector<hub::ModelInfo> infos;
-  for (auto& part : parts) {
-    std::ranges::move(part.get(), std::back_inserter(infos));
-  }
-  return infos;
-}
-
 Json run(Context& context) {
   const std::string pattern = hub::lower_ascii(context.arguments.text("PATTERN"));
   const hub::DescribeOptions options{
       .runtime = runtime_facts(context),
       .depth = context.arguments.has("--health") ? hub::HealthDepth::Headers : hub::HealthDepth::Names,
-      .with_content_hash = false};
+      .with_content_hash = false,
+      .config = hub::ConfigMembers::Listed};
   std::vector<hub::ModelName> models = hub::all_model_names(context.environment.paths);
   std::erase_if(models, [&](const hub::ModelName& model) {
     return hub::lower_ascii(model.name).find(pattern) == std::string::npos;
   });
-  const std::vector<hub::ModelInfo> infos = describe_all(models, context.environment.paths, options);
+  const std::vector<hub::ModelInfo> infos = hub::describe_all(models, context.environment.paths, options);
   if (!context.output.is_json()) {
     print(context, infos);
     return Json::object();

@@ -1,10 +1,11 @@
 #include "hub/cache.h"
 
-#include <algorithm>
-#include <utility>
+#include <fcntl.h>
+#include <unistd.h>
 
-#include "base/error.h"
-#include "base/file.h"
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace burin::hub {
 namespace {
@@ -64,14 +65,20 @@ std::vector<std::string> read_snapshots(const fs::path& folder) {
 }
 
 /** The commit that a file below refs/ names. */
-std::optional<std::string> read_ref(const fs::path& file) {
-  try {
-    std::string hash = read_file(file, 64);
-    hash.erase(hash.find_last_not_of(" \r\n") + 1);
-    return is_commit_hash(hash) ? std::optional(hash) : std::nullopt;
-  } catch (const Error&) {
+std::optional<std::string> read_ref(const std::string& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) {
     return std::nullopt;
   }
+  std::array<char, 65> content{};
+  const ssize_t size = ::read(fd, content.data(), content.size());
+  ::close(fd);
+  if (size <= 0 || static_cast<size_t>(size) == content.size()) {
+    return std::nullopt;
+  }
+  std::string_view hash(content.data(), static_cast<size_t>(size));
+  hash = hash.substr(0, hash.find_last_not_of(" \r\n") + 1);
+  return is_commit_hash(hash) ? std::optional<std::string>(hash) : std::nullopt;
 }
 
 /** Files below refs/, each holding one hash; anything else in them is passed over. */
@@ -84,7 +91,7 @@ void read_refs(const fs::path& folder, const std::string& prefix, int depth, std
       }
       continue;
     }
-    if (const auto hash = read_ref(entry.path())) {
+    if (const auto hash = read_ref(entry.path().native())) {
       refs[name] = *hash;
     }
   }
@@ -107,10 +114,16 @@ bool is_repo_name(std::string_view name) {
 
 std::string repo_folder_name(std::string_view name) {
   std::string folder(kRepoPrefix);
-  for (const char c : name) {
-    folder += c == '/' ? std::string("--") : std::string(1, c);
+  for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/')) {
+    folder.append(name.substr(0, slash)).append("--");
+    name.remove_prefix(slash + 1);
   }
-  return folder;
+  return folder.append(name);
+}
+
+std::string repo_folder_path(const fs::path& hub_cache, std::string_view name) {
+  const std::string& parent = hub_cache.native();
+  return parent + (parent.ends_with('/') ? "" : "/") + repo_folder_name(name);
 }
 
 bool is_commit_hash(std::string_view text) {
@@ -155,10 +168,14 @@ std::vector<std::string> scan_repo_names(const fs::path& hub_cache) {
   return names;
 }
 
+std::string main_ref_of(const fs::path& hub_cache, std::string_view name) {
+  return read_ref(repo_folder_path(hub_cache, name) + "/refs/main").value_or("");
+}
+
 std::string default_snapshot_of(const fs::path& hub_cache, const std::string& name) {
   const fs::path dir = hub_cache / repo_folder_name(name);
-  if (const auto hash = read_ref(dir / "refs" / "main")) {
-    return is_folder(dir / "snapshots" / *hash) ? *hash : "";
+  if (const std::string hash = main_ref_of(hub_cache, name); !hash.empty()) {
+    return is_folder(dir / "snapshots" / hash) ? hash : "";
   }
   return read_repo(name, dir).default_snapshot().value_or("");
 }

@@ -35,8 +35,15 @@ std::vector<CachedRepo> scan_cache(const std::filesystem::path& hub_cache);
 /** The names of these repos, without a look into their folders. */
 std::vector<std::string> scan_repo_names(const std::filesystem::path& hub_cache);
 
+/** The commit that refs/main names, whether its snapshot is there or not; empty when it names none. */
+std::string main_ref_of(const std::filesystem::path& hub_cache, std::string_view name);
+
 /** As CachedRepo::default_snapshot, by a look at refs/main alone where that says it; empty when there is none. */
 std::string default_snapshot_of(const std::filesystem::path& hub_cache, const std::string& name);
+
+/** `models--namespace--name` below `hub_cache`, as text: an fs::path splits itself each time that something is added.
+ */
+std::string repo_folder_path(const std::filesystem::path& hub_cache, std::string_view name);
 
 /** `models--namespace--name`. */
 std::string repo_folder_name(std::string_view name);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_excerpt.h"
 
 namespace burin::hub {
 namespace {
@@ -21,6 +22,10 @@ namespace {
 constexpr int kMaxDepth = 4;
 constexpr size_t kMaxFiles = 100000;
 constexpr uint64_t kMaxConfigBytes = uint64_t{16} << 20;
+
+/** What model_info.cpp, runtime_check.cpp and health.cpp look at for a model object. */
+constexpr std::array<std::string_view, 6> kListedMembers{"architectures", "audio_config", "library_name",
+                                                         "model_type",    "quantization", "vision_config"};
 
 /** A descriptor that closes itself. */
 class Descriptor {
@@ -57,14 +62,15 @@ Error cannot_read(const std::string& name) {
 
 }  // namespace
 
-ModelFolder::ModelFolder(std::filesystem::path dir) : dir_(std::move(dir)), stream_(::opendir(dir_.c_str())) {
+ModelFolder::ModelFolder(std::filesystem::path dir, ConfigMembers members)
+    : dir_(std::move(dir)), stream_(::opendir(dir_.c_str())) {
   struct stat info{};
   if (stream_ != nullptr && ::fstat(fd(), &info) == 0) {
     modified_ = info.st_mtime;
     walk(stream_, "", 0);
   }
   std::ranges::sort(files_, {}, &ModelFile::name);
-  read_config();
+  read_config(members);
 }
 
 ModelFolder::~ModelFolder() {
@@ -140,7 +146,7 @@ void ModelFolder::add(int fd, const char* name, const std::string& prefix, int d
   }
 }
 
-void ModelFolder::read_config() {
+void ModelFolder::read_config(ConfigMembers members) {
   const ModelFile* file = find("config.json");
   if (file == nullptr) {
     config_problem_ = "missing";
@@ -150,7 +156,12 @@ void ModelFolder::read_config() {
     config_problem_ = "empty";
   } else {
     try {
-      config_ = parse_json(read(file->name, kMaxConfigBytes), file->name);
+      const std::string text = read(file->name, kMaxConfigBytes);
+      const auto excerpt = members == ConfigMembers::Listed ? excerpt_members(text, kListedMembers) : std::nullopt;
+      config_ = parse_json(excerpt ? *excerpt : text, file->name);
+      if (excerpt) {
+        return;
+      }
     } catch (const Error& error) {
       config_problem_ = error.code() == ErrorCode::Corrupt ? "not valid JSON" : error.message();
       return;

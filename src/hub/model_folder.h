@@ -23,16 +23,22 @@ struct ModelFile {
   int64_t modified_ns = 0;
 };
 
+/** How much of config.json is kept: a listing needs few of its members, and reads a thousand. */
+enum class ConfigMembers { All, Listed };
+
 /** Regular files and broken links below a folder, by name; folders behind links and hidden ones are left out. */
 class ModelFolder {
  public:
   /** A folder that cannot be read has no files. */
-  explicit ModelFolder(std::filesystem::path dir);
+  explicit ModelFolder(std::filesystem::path dir, ConfigMembers members = ConfigMembers::All);
   ~ModelFolder();
   ModelFolder(ModelFolder&& other) noexcept;
   ModelFolder& operator=(ModelFolder&& other) noexcept;
   ModelFolder(const ModelFolder&) = delete;
   ModelFolder& operator=(const ModelFolder&) = delete;
+
+  /** Not for a folder that cannot be read. */
+  bool is_open() const { return stream_ != nullptr; }
 
   /** Gives the descriptor back; what is known stays, and files are then read by their paths. */
   void close();
@@ -43,7 +49,7 @@ class ModelFolder {
   bool has(std::string_view name) const { return find(name) != nullptr; }
   bool has_extension(std::string_view extension) const;
 
-  /** config.json; null when it is no valid JSON, which config_problem() then says. */
+  /** config.json, or what was asked of it; null when it is no valid JSON, which config_problem() then says. */
   const Json& config() const { return config_; }
   const std::string& config_problem() const { return config_problem_; }
 
@@ -64,7 +70,7 @@ class ModelFolder {
   std::string path_of(const std::string& name) const;
   void walk(DIR* stream, const std::string& prefix, int depth);
   void add(int fd, const char* name, const std::string& prefix, int depth);
-  void read_config();
+  void read_config(ConfigMembers members);
 
   std::filesystem::path dir_;
   DIR* stream_ = nullptr;

@@ -138,7 +138,11 @@ HealthReport health_of(const ModelInfo& info, HealthDepth depth) {
 }  // namespace
 
 ModelInfo describe_model(const ResolvedModel& model, const DescribeOptions& options) {
-  ModelInfo info{.model = model, .folder = ModelFolder(model.dir)};
+  return describe_folder(model, ModelFolder(model.dir, options.config), options);
+}
+
+ModelInfo describe_folder(ResolvedModel model, ModelFolder folder, const DescribeOptions& options) {
+  ModelInfo info{.model = std::move(model), .folder = std::move(folder)};
   info.size_bytes = info.folder.size_bytes();
   info.quantization = quantization_of(info.folder.config());
   info.framework = framework_of(info);

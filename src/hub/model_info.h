@@ -19,6 +19,7 @@ struct DescribeOptions {
   RuntimeFacts runtime;
   HealthDepth depth = HealthDepth::Headers;
   bool with_content_hash = true;  // of a cached revision: a look at every link
+  ConfigMembers config = ConfigMembers::All;
 };
 
 struct ModelInfo {
@@ -43,6 +44,9 @@ struct ModelInfo {
 
 /** Never throws on a bad model. */
 ModelInfo describe_model(const ResolvedModel& model, const DescribeOptions& options);
+
+/** The same for a folder that is open already, model.dir. */
+ModelInfo describe_folder(ResolvedModel model, ModelFolder folder, const DescribeOptions& options);
 
 /** The model object of mlx-knife's JSON. */
 Json model_object(const ModelInfo& info);
