@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -90,7 +91,8 @@ Json run(Context& context) {
   for (const hub::ModelInfo& info : infos) {
     objects.push_back(hub::model_object(info));
   }
-  return {{"models", objects}, {"count", objects.size()}};
+  const size_t count = objects.size();
+  return {{"models", std::move(objects)}, {"count", count}};
 }
 
 }  // namespace

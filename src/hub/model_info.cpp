@@ -159,23 +159,29 @@ ModelInfo describe_folder(ResolvedModel model, ModelFolder folder, const Describ
 
 Json model_object(const ModelInfo& info) {
   const bool short_name = info.model.cached && info.model.name.starts_with(kShortNamespace);
-  return {{"name", info.model.name},
-          {"hash", null_when_empty(info.model.hash)},
-          {"size_bytes", info.size_bytes},
-          {"last_modified", iso_time(info.folder.modified())},
-          {"framework", info.framework},
-          {"model_type", info.model_type},
-          {"capabilities", info.capabilities},
-          {"health", info.health.healthy() ? "healthy" : "unhealthy"},
-          {"runtime_compatible", info.usable()},
-          {"reason", null_when_empty(info.reason())},
-          {"cached", info.model.cached},
-          {"origin", null_when_empty(info.origin)},
-          {"content_hash", null_when_empty(info.content_hash)},
-          {"hash_modified", info.clean ? Json(!*info.clean) : Json(nullptr)},
-          {"clean", info.clean ? Json(*info.clean) : Json(nullptr)},
-          {"display_name", short_name ? Json(info.model.name.substr(kShortNamespace.size())) : Json(info.model.name)},
-          {"quantization", info.quantization}};
+  // Member by member: a list in braces makes two more values and a copy of each, and a listing has a thousand objects.
+  Json object = Json::object();
+  auto& members = object.get_ref<Json::object_t&>();
+  members.reserve(17);
+  const auto add = [&](const char* key, Json value) { members.emplace_back(key, std::move(value)); };
+  add("name", info.model.name);
+  add("hash", null_when_empty(info.model.hash));
+  add("size_bytes", info.size_bytes);
+  add("last_modified", iso_time(info.folder.modified()));
+  add("framework", info.framework);
+  add("model_type", info.model_type);
+  add("capabilities", info.capabilities);
+  add("health", info.health.healthy() ? "healthy" : "unhealthy");
+  add("runtime_compatible", info.usable());
+  add("reason", null_when_empty(info.reason()));
+  add("cached", info.model.cached);
+  add("origin", null_when_empty(info.origin));
+  add("content_hash", null_when_empty(info.content_hash));
+  add("hash_modified", info.clean ? Json(!*info.clean) : Json(nullptr));
+  add("clean", info.clean ? Json(*info.clean) : Json(nullptr));
+  add("display_name", short_name ? info.model.name.substr(kShortNamespace.size()) : info.model.name);
+  add("quantization", info.quantization);
+  return object;
 }
 
 Json model_metadata(const ModelInfo& info) {
