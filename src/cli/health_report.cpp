@@ -1,5 +1,7 @@
 #include "cli/health_report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/models.h"
@@ -12,8 +14,14 @@ namespace {
 
 constexpr size_t kShownProblems = 10;
 
+/** Only --deep finds again what is only wrong by its hash. */
 std::string repair_command(const CheckedModel& checked) {
-  return hub::is_repairable(checked.model, checked.files) ? "burin health --repair " + checked.model.name : "";
+  if (!hub::is_repairable(checked.model, checked.files)) {
+    return "";
+  }
+  const bool deep = std::ranges::any_of(
+      checked.files.problems, [](const hub::FileProblem& problem) { return problem.code == "hash_mismatch"; });
+  return fmt::format("burin health {}--repair {}", deep ? "--deep " : "", checked.model.name);
 }
 
 Json null_when_empty(const std::string& text) {
