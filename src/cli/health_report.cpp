@@ -1,5 +1,7 @@
 #include "cli/health_report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/models.h"

@@ -62,6 +62,9 @@ class Parser {
     } catch (const CLI::ExtrasError&) {
       std::vector<std::string> extra = app_.remaining();
       throw unexpected(extra.front() == "--" ? extra.back() : extra.front());
+    } catch (const CLI::ArgumentMismatch& e) {
+      const std::string text = e.what();  // "--include: 1 required  missing"
+      throw usage_error(text.ends_with("missing") ? text.substr(0, text.find(':')) + " needs a value" : text);
     } catch (const CLI::ParseError& e) {
       throw usage_error(e.what());
     }

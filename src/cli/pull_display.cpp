@@ -37,7 +37,8 @@ std::string bar(double part) {
 
 /** `left` in what `right` leaves of the line, or alone where that is too little. */
 std::string line(const std::string& left, const std::string& right, size_t columns) {
-  const size_t width = columns > 0 ? columns - 1 : 0;  // the last column makes some terminals wrap
+  // The last column makes some terminals wrap, and Ctrl-C is echoed as ^C behind the line.
+  const size_t width = columns > 3 ? columns - 3 : 0;
   const size_t taken = columns_of(right) + 1;
   if (taken + 8 > width) {
     return fit_columns(right, width);
@@ -125,8 +126,8 @@ void PullDisplay::plan(const std::string& model, const std::string& commit, cons
                  {"bytes_total", bytes},
                  {"bytes_missing", wanted}});
   if (style_ == PullStyle::People) {
-    output_.note(fmt::format("{} at {}: {} files, {}; {} to fetch, {}", model, commit.substr(0, 7), files.size(),
-                             size_text(bytes), missing, size_text(wanted)));
+    output_.note(fmt::format("{} at {}: {} {}, {}; {} to fetch, {}", model, commit.substr(0, 7), files.size(),
+                             files.size() == 1 ? "file" : "files", size_text(bytes), missing, size_text(wanted)));
   }
 }
 

@@ -70,6 +70,12 @@ void write_file(const Temporary& file, std::string_view content, int mode) {
   }
 }
 
+bool is_link_to(const Folder& folder, const std::string& name, const std::string& content) {
+  std::string found(content.size() + 1, '\0');
+  const ssize_t size = ::readlinkat(folder.fd(), name.c_str(), found.data(), found.size());
+  return size >= 0 && std::string_view(found).substr(0, static_cast<size_t>(size)) == content;
+}
+
 }  // namespace
 
 Folder::Folder(const std::filesystem::path& path) : fd_(::open(path.c_str(), kOpenFolder)) {
@@ -124,6 +130,9 @@ void place_file(const Folder& root, const Folder& target, const std::string& nam
 }
 
 bool place_link(const Folder& root, const Folder& target, const std::string& name, const std::string& content) {
+  if (is_link_to(target, name, content)) {
+    return true;  // a repair that is killed leaves nothing temporary behind then
+  }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Temporary link(root);
     if (::symlinkat(content.c_str(), root.fd(), link.name.c_str()) != 0) {

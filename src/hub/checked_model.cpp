@@ -1,5 +1,9 @@
 #include "hub/checked_model.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "hub/repair.h"
 
 namespace burin::hub {
@@ -16,7 +20,12 @@ CheckedModel checked_model(const ResolvedModel& model, HealthReport files, const
 }
 
 std::string repair_command(const CheckedModel& checked) {
-  return is_repairable(checked.model, checked.files) ? "burin health --repair " + checked.model.name : "";
+  if (!is_repairable(checked.model, checked.files)) {
+    return "";
+  }
+  const bool deep = std::ranges::any_of(checked.files.problems,
+                                        [](const FileProblem& problem) { return problem.code == "hash_mismatch"; });
+  return fmt::format("burin health {}--repair {}", deep ? "--deep " : "", checked.model.name);
 }
 
 Json checked_object(const CheckedModel& checked, HealthDepth depth) {

@@ -16,7 +16,8 @@ struct CheckedModel {
 
 CheckedModel checked_model(const ResolvedModel& model, HealthReport files, const RuntimeFacts& facts);
 
-/** What repairs it, for a shell; empty where no download can. */
+/** What repairs it, for a shell; empty where no download can. Only --deep finds again what is only wrong by its hash.
+ */
 std::string repair_command(const CheckedModel& checked);
 
 /** {name, status, reason, hash, cached, files{..}, runtime{compatible, reason}, repair}. */

@@ -130,6 +130,24 @@ std::string hint_for_unknown(const std::string& wanted, const std::vector<std::s
          "`burin list --all` shows those on this machine";
 }
 
+Error ambiguous_part(const std::string& part, const std::set<std::string>& matches) {
+  constexpr size_t kShown = 8;
+  std::string names;
+  size_t count = 0;
+  for (const std::string& match : matches) {
+    if (count++ == kShown) {
+      names += " and more, `burin list` shows them";
+      break;
+    }
+    names += (names.empty() ? "" : ", ") + match;
+  }
+  return Error(ErrorCode::Ambiguous, "model",
+               "\"" + part + "\" names " + std::to_string(matches.size()) + " models: " + names)
+      .type("ambiguous_match")
+      .fact("matches", dump_json(Json(matches)))
+      .hint("give more of the name");
+}
+
 ModelName find_part(const Spec& spec, const HubPaths& paths) {
   const std::string wanted = lower_ascii(spec.name);
   std::set<std::string> hits;
@@ -144,10 +162,7 @@ ModelName find_part(const Spec& spec, const HubPaths& paths) {
   std::ranges::for_each(home, look_at);
   std::ranges::for_each(scan_repo_names(paths.hub_cache), look_at);
   if (hits.size() > 1) {
-    throw Error(ErrorCode::Ambiguous, "model", "\"" + spec.name + "\" names " + std::to_string(hits.size()) + " models")
-        .type("ambiguous_match")
-        .fact("matches", dump_json(Json(hits)))
-        .hint("give more of the name");
+    throw ambiguous_part(spec.name, hits);
   }
   if (hits.empty()) {
     throw not_found(spec.name, "no model \"" + spec.name + "\" on this machine", hint_for_unknown(spec.name, known));

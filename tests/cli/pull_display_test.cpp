@@ -29,9 +29,9 @@ hub::PullProgress half_done() {
 TEST(ProgressBars, ShowEachFileAndAll) {
   const auto lines = lines_of(progress_bars(half_done(), {.columns = 80, .rows = 24}));
   ASSERT_EQ(lines.size(), 3U);
-  EXPECT_EQ(lines[0], "model-00001-of-00002.safetensors           [=====               ]  25%    1.0kB");
-  EXPECT_EQ(lines[1], "a.json                                     [====================] 100%       0B");
-  EXPECT_EQ(lines[2], "1/3 files, 0:10 left                 60B/s [==========          ]  50%    1.2kB");
+  EXPECT_EQ(lines[0], "model-00001-of-00002.safetensors         [=====               ]  25%    1.0kB");
+  EXPECT_EQ(lines[1], "a.json                                   [====================] 100%       0B");
+  EXPECT_EQ(lines[2], "1/3 files, 0:10 left               60B/s [==========          ]  50%    1.2kB");
 }
 
 TEST(ProgressBars, StayOnTheScreen) {
@@ -40,7 +40,7 @@ TEST(ProgressBars, StayOnTheScreen) {
       const auto lines = lines_of(progress_bars(half_done(), {.columns = columns, .rows = rows}));
       EXPECT_LE(lines.size(), std::max<size_t>(1, rows - 1));
       for (const std::string& line : lines) {
-        EXPECT_LE(line.size(), columns);
+        EXPECT_LE(line.size() + 2, std::max<size_t>(columns, 2)) << "^C has no room behind it";
       }
     }
   }

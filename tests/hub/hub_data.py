@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import pathlib
+import random
+import struct
 import urllib.parse
 
 LFS_SUFFIXES = (".safetensors", ".gguf", ".bin", ".npz")
@@ -57,6 +59,13 @@ class Blob:
         if self.lfs:
             entry["lfs"] = {"oid": self.sha256, "size": self.size, "pointerSize": len(self.pointer)}
         return entry
+
+
+def safetensors(tensor, size):
+    """A whole file of one tensor of random bytes."""
+    header = json.dumps({tensor: {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + random.Random(tensor).randbytes(size)
 
 
 def as_blob(path, value):

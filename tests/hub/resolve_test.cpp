@@ -68,6 +68,7 @@ TEST_F(Resolve, ListsAllMatchesOfAnAmbiguousPart) {
   EXPECT_EQ(error.code(), ErrorCode::Ambiguous);
   EXPECT_EQ(error.type(), "ambiguous_match");
   EXPECT_EQ(error.facts().at("matches"), R"(["org/Qwen3-4B","org/Qwen3-8B","qwen3-tuned"])");
+  EXPECT_NE(error.message().find("3 models: org/Qwen3-4B, org/Qwen3-8B, qwen3-tuned"), std::string::npos);
 }
 
 TEST_F(Resolve, PinsARevision) {
