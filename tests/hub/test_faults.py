@@ -276,7 +276,7 @@ def test_a_file_system_that_cannot(call, error, program, tmp_path):
         place.rerun()
 
 
-@pytest.mark.parametrize("seed", range(200 if FULL else 8))
+@pytest.mark.parametrize("seed", range(200 if FULL else 4))
 def test_killed_at_a_random_moment(seed, program, tmp_path):
     """Three kills one after the other, then a run that completes and fetches again only what it must."""
     chance = random.Random(seed)
