@@ -146,8 +146,9 @@ uint64_t working_bytes(const RegistryModel& model) {
 }
 
 bool is_runnable(const RegistryModel& model) {
+  const std::string type = text_member(model.config, "model_type");
   const std::vector<std::string> types = supported_model_types();
-  return model.type != "embedding" && std::ranges::find(types, text_member(model.config, "model_type")) != types.end();
+  return model.type != "embedding" && (type.empty() || std::ranges::find(types, type) != types.end());
 }
 
 Json registry_object(const RegistryModel& model) {

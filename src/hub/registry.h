@@ -75,7 +75,7 @@ uint64_t working_bytes(const RegistryModel& model);
 /** {id, repo, name, description, type, use_cases, parameters, bits, size_bytes, context_length, dimension}. */
 Json registry_object(const RegistryModel& model);
 
-/** Whether this burin runs models of its type; one whose type the registry does not say it does not promise. */
+/** Whether this burin runs models of its type; one whose type the registry does not say is taken for such. */
 bool is_runnable(const RegistryModel& model);
 
 /** The same with required_bytes, runnable, and cached: whether the cache has it. */
