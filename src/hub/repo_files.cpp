@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "hub/digest.h"
+#include "hub/nearest.h"
 
 namespace burin::hub {
 namespace {
@@ -34,13 +35,6 @@ void check_segment(std::string_view path, std::string_view segment) {
   if (segment.size() > 1 && segment[1] == ':') {
     refuse(path, "it names a drive");
   }
-}
-
-std::string fold(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return result;
 }
 
 /** Hashes become names of files, so nothing else may stand in their place. */
@@ -109,12 +103,12 @@ void check_repo_paths(const std::vector<RepoFile>& files, bool fold_case) {
   std::set<std::string> names;
   for (const RepoFile& file : files) {
     check_repo_path(file.path);
-    if (!names.insert(fold_case ? fold(file.path) : file.path).second) {
+    if (!names.insert(fold_case ? lower_ascii(file.path) : file.path).second) {
       refuse(file.path, "the name is there twice");
     }
   }
   for (const RepoFile& file : files) {
-    const std::string name = fold_case ? fold(file.path) : file.path;
+    const std::string name = fold_case ? lower_ascii(file.path) : file.path;
     for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
       if (names.contains(name.substr(0, slash))) {
         refuse(file.path, "a part of it is a file too");

@@ -7,19 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "hub/nearest.h"
 
 namespace burin::hub {
 namespace {
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   throw Error(ErrorCode::InvalidArgument, "url", fmt::format("\"{}\" is no address: {}", text.substr(0, 200), why));
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return result;
 }
 
 bool is_alnum(char c) {
@@ -45,7 +39,7 @@ void parse_authority(std::string_view authority, std::string_view whole, Url& ur
   }
   const size_t bracket = authority.rfind(']');
   const size_t colon = authority.find(':', bracket == authority.npos ? 0 : bracket);
-  url.host = lower(authority.substr(0, colon));
+  url.host = lower_ascii(authority.substr(0, colon));
   url.port = default_port(url.scheme);
   if (!is_host(url.host)) {
     refuse(whole, "its host is not a name");
@@ -91,7 +85,7 @@ Url parse_url(std::string_view text) {
   }
   const size_t separator = text.find("://");
   Url url;
-  url.scheme = lower(text.substr(0, separator == text.npos ? 0 : separator));
+  url.scheme = lower_ascii(text.substr(0, separator == text.npos ? 0 : separator));
   if (url.scheme != "http" && url.scheme != "https") {
     refuse(text, "only http and https are supported");
   }
