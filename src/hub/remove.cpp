@@ -158,7 +158,7 @@ void remove_refs(const RemovalPlan& plan) {
 
 /** A ref names a whole snapshot at every moment: refs go first, then the snapshot at once, then what only it had. */
 RemovalResult remove_revision(const RemovalPlan& plan, const fs::path& hub_cache) {
-  take_locks(plan);
+  (void)take_locks(plan);  // only asked: each blob's own lock is taken again when the blob goes
   const Trash trash(hub_cache / ".locks");
   remove_refs(plan);
   const fs::path place = fs::path(kRevision) / plan.dir.filename();
