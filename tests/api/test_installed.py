@@ -63,7 +63,7 @@ def test_pkg_config_is_enough_for_a_c_compiler(installed, tmp_path):
 def test_the_library_shows_its_own_names_only_and_has_a_soname(installed):
     library = installed / "lib" / "libburin.so"
     names = [line.split()[-1].split("@")[0] for line in succeed("nm", "-D", "--defined-only", library).splitlines()]
-    header = (ROOT / "include/burin/burin.h").read_text()
+    header = "".join((ROOT / "include/burin" / name).read_text() for name in ("burin.h", "burin_hub.h"))
     declared = set(re.findall(r"\b(burin_\w+)\(", header))
     assert set(names) - {"BURIN_0"} == declared
     assert "[libburin.so.0]" in succeed("readelf", "-d", library)
