@@ -168,9 +168,19 @@ Json health(const HubView& view, const burin_check_options& check, Progress& pro
 
 Json repair(const HubView& view, const burin_check_options& check, Progress& progress) {
   const hub::ResolvedModel resolved = hub::resolve_any(text_of(check.model, "model"), view.paths);
-  const hub::HealthReport report = hub::check_health(resolved, health_options(progress, check));
-  return hub::pull_object(
-      hub::pull(hub::repair_request(resolved, report), view.place, progress.cancelled(), listener_of(progress)));
+  const hub::HealthOptions options = health_options(progress, check);
+  const hub::HealthReport report = hub::check_health(resolved, options);
+  if (report.healthy()) {
+    return hub::pull_object({.status = hub::PullStatus::AlreadyExists,
+                             .model = resolved.name,
+                             .commit = resolved.hash,
+                             .snapshot_dir = resolved.dir});
+  }
+  const hub::PullResult result =
+      hub::pull(hub::repair_request(resolved, report), view.place, progress.cancelled(), listener_of(progress));
+  const hub::ResolvedModel again = hub::resolve_any(resolved.name, view.paths);
+  hub::require_repaired(again, hub::check_health(again, options), result);
+  return hub::pull_object(result);
 }
 
 Json remove(const HubView& view, const char* model, bool dry_run) {

@@ -32,13 +32,7 @@ hub::CheckedModel repaired(Context& context, const hub::CheckedModel& checked, h
   const hub::PullResult result = pull_what_is_wrong(context, checked);
   hub::CheckedModel again =
       check_model(context, hub::resolve_any(checked.model.name, context.environment.paths), depth);
-  if (!again.files.healthy()) {
-    throw Error(result.note.empty() ? ErrorCode::Corrupt : ErrorCode::Network, "health",
-                fmt::format("{} is not repaired: {}{}", again.model.name, again.files.reason(),
-                            result.note.empty() ? "" : "; " + result.note))
-        .hint(result.note.empty() ? "the repository itself lacks it: `burin rm` the model, or ask its owner"
-                                  : "run the command again with the network at hand");
-  }
+  hub::require_repaired(again.model, again.files, result);
   return again;
 }
 

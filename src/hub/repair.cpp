@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "hub/patterns.h"
 
@@ -30,6 +32,17 @@ PullRequest repair_request(const ResolvedModel& model, const HealthReport& repor
   }
   std::ranges::sort(request.include);
   return request;
+}
+
+void require_repaired(const ResolvedModel& model, const HealthReport& report, const PullResult& result) {
+  if (report.healthy()) {
+    return;
+  }
+  const bool asked = result.note.empty();
+  throw Error(asked ? ErrorCode::Corrupt : ErrorCode::Network, "health",
+              fmt::format("{} is not repaired: {}{}", model.name, report.reason(), asked ? "" : "; " + result.note))
+      .hint(asked ? "the repository itself lacks it: `burin rm` the model, or ask its owner"
+                  : "run the command again with the network at hand");
 }
 
 }  // namespace burin::hub

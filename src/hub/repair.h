@@ -16,6 +16,9 @@ namespace burin::hub {
  */
 PullRequest repair_request(const ResolvedModel& model, const HealthReport& report);
 
+/** Throws: Network or Corrupt where `report`, made after the pull that gave `result`, still finds something wrong. */
+void require_repaired(const ResolvedModel& model, const HealthReport& report, const PullResult& result);
+
 /** Whether a download could repair a model. */
 bool is_repairable(const ResolvedModel& model, const HealthReport& report);
 

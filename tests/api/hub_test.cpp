@@ -43,6 +43,12 @@ TEST_F(HubTest, ReportsAnswerForWhatIsNotThere) {
   EXPECT_EQ(report.json().front(), '{');
 }
 
+TEST_F(HubTest, ARepairThatRepairedNothingIsAnError) {
+  const Error error = failure([&] { repair("org/small", false, options()); });
+  EXPECT_EQ(error.code(), ErrorCode::Network);
+  EXPECT_NE(error.message().find("is not repaired"), std::string::npos) << error.message();
+}
+
 TEST_F(HubTest, RemovesByTheWholeNameOnly) {
   EXPECT_EQ(failure([&] { remove_model("small", false, options()); }).type(), "requires_confirmation");
   EXPECT_EQ(remove_model("org/small", true, options()).text("/action"), "dry_run");
