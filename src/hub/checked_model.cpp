@@ -7,14 +7,6 @@
 #include "hub/repair.h"
 
 namespace burin::hub {
-namespace {
-
-Json null_when_empty(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
-}  // namespace
-
 CheckedModel checked_model(const ResolvedModel& model, HealthReport files, const RuntimeFacts& facts) {
   return {.model = model, .files = std::move(files), .runtime = check_runtime(ModelFolder(model.dir), facts)};
 }

@@ -122,10 +122,6 @@ void add_provenance(ModelInfo& info, bool with_content_hash) {
   }
 }
 
-Json null_when_empty(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
 HealthReport health_of(const ModelInfo& info, HealthDepth depth) {
   const ResolvedModel& model = info.model;
   if (model.cached && model.hash.empty()) {

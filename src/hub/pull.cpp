@@ -11,6 +11,7 @@
 #include "hub/download.h"
 #include "hub/patterns.h"
 #include "hub/pull_files.h"
+#include "hub/runtime_check.h"
 
 namespace burin::hub {
 namespace {
@@ -308,21 +309,20 @@ PullResult pull(const PullRequest& request, const PullPlace& place, const std::a
 
 Json pull_object(const PullResult& result) {
   static constexpr std::array<std::string_view, 3> kStatus{"success", "already_exists", "dry_run"};
-  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   Json files = Json::array();
   for (const PulledFile& file : result.files) {
     files.push_back({{"name", file.path}, {"size_bytes", file.size}, {"cached", file.was_cached}});
   }
   return {{"model", result.model},
           {"download_status", kStatus[static_cast<size_t>(result.status)]},
-          {"expanded_name", text(result.expanded_name)},
+          {"expanded_name", null_when_empty(result.expanded_name)},
           {"commit_hash", result.commit},
           {"revision", result.revision},
           {"path", result.snapshot_dir.string()},
           {"files", std::move(files)},
           {"bytes_downloaded", result.bytes_downloaded},
           {"bytes_total", result.bytes_total},
-          {"note", text(result.note)}};
+          {"note", null_when_empty(result.note)}};
 }
 
 }  // namespace burin::hub

@@ -90,4 +90,8 @@ RuntimeVerdict check_runtime(const ModelFolder& folder, const RuntimeFacts& fact
   return {};
 }
 
+Json null_when_empty(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 }  // namespace burin::hub

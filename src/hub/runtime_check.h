@@ -29,6 +29,9 @@ Json quantization_of(const Json& config);
 /** The member of an object, else null. */
 const Json& member(const Json& object, const char* key);
 
+/** Text, or null for none. */
+Json null_when_empty(const std::string& text);
+
 /** The text of a member; empty when it is none. */
 std::string text_member(const Json& object, const char* key);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hub/cache.h"
+#include "hub/runtime_check.h"
 
 namespace burin::hub {
 namespace {
@@ -61,12 +62,11 @@ std::vector<FoundModel> search_hub(const SearchRequest& request, const ClientOpt
 }
 
 Json found_object(const FoundModel& model) {
-  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   return {{"name", model.id},
           {"downloads", model.downloads},
-          {"last_modified", text(model.last_modified)},
-          {"library", text(model.library)},
-          {"pipeline_tag", text(model.pipeline_tag)},
+          {"last_modified", null_when_empty(model.last_modified)},
+          {"library", null_when_empty(model.library)},
+          {"pipeline_tag", null_when_empty(model.pipeline_tag)},
           {"gated", model.gated},
           {"tags", model.tags}};
 }
