@@ -73,6 +73,10 @@ void use(const burin_tokenizer* tokenizer, std::string_view text) {
   if (ok && pieces != whole) {
     std::abort();
   }
+  // Half of the time would go into the constraint library's own fixed work.
+  if (text.size() % 8 != 0) {
+    return;
+  }
   burin_vocabulary* vocabulary = nullptr;
   take(burin_vocabulary_new(tokenizer, nullptr, 0, &vocabulary, &out), out, ok);
   burin_vocabulary_free(vocabulary);
