@@ -187,7 +187,7 @@ class HostileGrammar : public testing::Test {
         EXPECT_LT(e.message().size(), 700U) << c.name;
         EXPECT_EQ(e.facts().at("param"), "format");
       }
-      EXPECT_LT(processor_seconds() - start, 2 * kSlowdown) << c.name;
+      EXPECT_LT(processor_seconds() - start, kSlowdown) << c.name;
     }
   }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
 use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv, INVALID_TOKEN};
-use llguidance::ParserFactory;
+use llguidance::{Logger, ParserFactory};
 use serde_json::Value;
 
 use crate::closing::{closing, Order, Place};
@@ -23,9 +23,14 @@ pub const MAX_PATTERN_BYTES: usize = 64 << 10;
 /// The parsers of regular expressions and of Lark recurse along brackets.
 const MAX_BRACKETS: usize = 256;
 
-/// Below llguidance's own limits where those allow seconds or hundreds of megabytes.
-fn limits() -> ParserLimits {
-    ParserLimits { max_lexer_states: 50_000, verbose_errors: false, ..ParserLimits::default() }
+/// Below llguidance's own limits where those allow seconds or hundreds of megabytes. Large published schemas need half a
+/// million units of lexer fuel (a unit is up to a microsecond), patterns and Lark grammars hardly any.
+fn limits(kind: Kind) -> ParserLimits {
+    let all = ParserLimits { max_lexer_states: 50_000, verbose_errors: false, ..ParserLimits::default() };
+    match kind {
+        Kind::JsonSchema | Kind::Json => all,
+        Kind::Regex | Kind::Lark => ParserLimits { initial_lexer_fuel: 300_000, ..all },
+    }
 }
 
 struct Environment {
@@ -84,7 +89,6 @@ impl Vocabulary {
         let factory = ParserFactory::new(&environment, InferenceCapabilities::default(), &slices);
         let mut factory = factory.map_err(|e| unsupported(format!("the tokenizer's vocabulary: {e:#}")))?;
         factory.quiet();
-        *factory.limits_mut() = limits();
         Ok(Vocabulary { factory, never_first, closing_order: OnceLock::new() })
     }
 
@@ -135,7 +139,9 @@ impl Grammar {
         }
         let start = with_stack(|| {
             let init = GrammarInit::Serialized(top_level(kind, text)?);
-            let parser = vocabulary.factory.create_parser_from_init_default(init).map_err(|e| failure(&format!("{e:#}")))?;
+            let (log, capabilities) = (Logger::new(0, 0), InferenceCapabilities::default());
+            let parser = vocabulary.factory.create_parser_from_init_ext(init, log, capabilities, limits(kind));
+            let parser = parser.map_err(|e| failure(&format!("{e:#}")))?;
             let mut start = llguidance::Matcher::new(Ok(parser));
             start.compute_mask_or_eos().map_err(|e| match e.to_string() {
                 text if text.contains(NO_TOKEN) => invalid("no text satisfies it"),
