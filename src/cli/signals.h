@@ -39,7 +39,7 @@ class IgnoreInterrupts {
 };
 
 /** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE and SIGXFSZ are
- * ignored. */
+ * ignored; freed memory is shared by more threads. */
 void prepare_process();
 
 }  // namespace burin::cli

@@ -152,7 +152,6 @@ void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
   group_size_ = group_size;
   parts_ = columns / kPart;
   groups_ = columns / group_size;
-  words_ = (parts_ + 63) / 64;
   const auto grow = [](auto& buffer, int64_t size) {
     if (buffer.size() < static_cast<size_t>(size)) {
       buffer.resize(static_cast<size_t>(size));
@@ -162,7 +161,9 @@ void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
   grow(second_, rows * columns);
   grow(scales_, rows * parts_);
   grow(sums_, rows * groups_);
-  grow(flags_, (rows + kTileRows - 1) / kTileRows * words_);
+  grow(flags_, (rows + kTileRows - 1) / kTileRows * parts_);
+  grow(listed_, rows * parts_);
+  grow(counts_, rows);
 }
 
 template <typename View, typename Self>
@@ -171,7 +172,9 @@ View RoundedRows::view(Self& self, int64_t first) {
           .second = self.second_.data() + first * self.columns_,
           .scales = self.scales_.data() + first * self.parts_,
           .sums = self.sums_.data() + first * self.groups_,
-          .flags = self.flags_.data() + first / kTileRows * self.words_,
+          .flags = self.flags_.data() + first / kTileRows * self.parts_,
+          .listed = self.listed_.data() + first * self.parts_,
+          .counts = self.counts_.data() + first,
           .rows = std::min(kTileRows, self.rows_ - first)};
 }
 
@@ -181,7 +184,8 @@ TileView RoundedRows::tile(int64_t first) const {
 
 void RoundedRows::round_tile(const float* x, int64_t first, const Rounding& rounding) {
   const Tile to = view<Tile>(*this, first);
-  std::fill_n(to.flags, words_, 0);
+  std::fill_n(to.flags, parts_, 0);
+  std::fill_n(to.counts, to.rows, 0);
   for (int64_t c = 0; c < to.rows; ++c) {
     round_row(x + (first + c) * columns_, to, c, rounding);
   }
@@ -204,7 +208,10 @@ void RoundedRows::round_row(const float* x, const Tile& to, int64_t c, const Rou
     float& group_sum = to.sums[g * to.rows + c];
     group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + scale * sum;
     to.scales[p * to.rows + c] = scale;
-    to.flags[p / 64] |= uint64_t{two} << (p % 64);
+    if (two) {
+      to.flags[p] |= static_cast<uint8_t>(1 << c);
+      to.listed[c * parts_ + to.counts[c]++] = static_cast<int32_t>(p);
+    }
     for (int64_t i = 0; i < kPart / 4; ++i) {
       const int64_t at = ((p * (kPart / 4) + i) * to.rows + c) * 4;
       std::memcpy(to.first + at, codes + 4 * i, 4);

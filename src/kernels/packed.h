@@ -15,7 +15,7 @@ namespace burin::kernels {
 constexpr int kPackedLayout = 1;      // to be raised when the order of bytes changes
 constexpr int64_t kPanelHeight = 32;  // rows of W in a panel
 constexpr int64_t kLanes = 16;        // of them in a record
-constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel
+constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel; a bit each in the flags
 constexpr int64_t kPart = 32;         // activations that share a scale
 constexpr float kSecondSteps = 254;   // of the second term in one of the first: half of them on each side
 
@@ -55,16 +55,18 @@ struct Rounding {
 };
 
 /** One tile of rounded rows. */
-template <typename Int8, typename Float, typename Word>
+template <typename Int8, typename Float, typename Byte, typename Part>
 struct BasicTile {
   Int8* first;    // (columns / 4, rows, 4)
   Int8* second;   // the same; zero where a part has no second term
   Float* scales;  // (parts, rows)
   Float* sums;    // (groups, rows): sums of the rounded values
-  Word* flags;    // parts where some row has a second term
+  Byte* flags;    // (parts): bit c where row c has a second term
+  Part* listed;   // (rows, parts): those of each row that have one, in their order
+  Part* counts;   // (rows): how many
   int64_t rows;
 };
-using TileView = BasicTile<const int8_t, const float, const uint64_t>;
+using TileView = BasicTile<const int8_t, const float, const uint8_t, const int32_t>;
 
 /** Rounded rows of x, in tiles of kTileRows (the last may be smaller) with their four-column pieces side by side. */
 class RoundedRows {
@@ -80,16 +82,17 @@ class RoundedRows {
   TileView tile(int64_t first) const;
 
  private:
-  using Tile = BasicTile<int8_t, float, uint64_t>;
+  using Tile = BasicTile<int8_t, float, uint8_t, int32_t>;
   template <typename View, typename Self>
   static View view(Self& self, int64_t first);
   void round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding);
 
-  int64_t rows_ = 0, columns_ = 0, parts_ = 0, groups_ = 0, words_ = 0;
+  int64_t rows_ = 0, columns_ = 0, parts_ = 0, groups_ = 0;
   int group_size_ = 32;
   std::vector<int8_t> first_, second_;
   std::vector<float> scales_, sums_;
-  std::vector<uint64_t> flags_;
+  std::vector<uint8_t> flags_;
+  std::vector<int32_t> listed_, counts_;
 };
 
 /** Where a product goes: row m of x to y + m * ldy, added to what is there where `add`. */

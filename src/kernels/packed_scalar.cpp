@@ -20,6 +20,7 @@ float element(const PackedMatrix& w, const std::byte* panel, const TileView& x, 
   const int64_t lane = r % kLanes;
   const int64_t parts = w.group_size / kPart;
   float total = 0.0F;
+  float second = 0.0F;
   for (int64_t g = 0; g < w.groups(); ++g) {
     const std::byte* const record = record_of(w, panel, g, r);
     const std::byte* const codes = record + w.header_bytes();
@@ -29,15 +30,15 @@ float element(const PackedMatrix& w, const std::byte* panel, const TileView& x, 
       const int64_t at = p * kPart * x.rows + 4 * c;
       const float scale = x.scales[p * x.rows + c];
       partial = std::fma(dot(w, codes, x.first + at, 4 * x.rows, part, lane), scale, partial);
-      if ((x.flags[p / 64] >> (p % 64) & 1) != 0) {
-        partial =
-            std::fma(dot(w, codes, x.second + at, 4 * x.rows, part, lane), scale * (1.0F / kSecondSteps), partial);
+      if (x.flags[p] != 0) {
+        const float rest = dot(w, codes, x.second + at, 4 * x.rows, part, lane) * (scale * (1.0F / kSecondSteps));
+        second = std::fma(packed_factor(record, w.scale_type, lane), rest, second);
       }
     }
     total = std::fma(packed_factor(record, w.scale_type, lane), partial, total);
     total = std::fma(packed_factor(record + w.header_bytes() / 2, w.scale_type, lane), x.sums[g * x.rows + c], total);
   }
-  return total;
+  return total + second;
 }
 
 void tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out, int64_t rows) {

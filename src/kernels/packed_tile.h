@@ -4,14 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/packed_table.h"
 
 namespace burin::kernels {
 namespace {
 
-constexpr int kStreamed = 4;      // rows of x below which memory is the limit
-constexpr int64_t kAhead = 5760;  // bytes; measured on Zen 4: 27 GB/s, 24 without, 24 from 13 KB on
+constexpr int kStreamed = 4;       // rows of x below which memory is the limit
+constexpr float kFewTerms = 1.3F;  // second terms a part of four columns below which each goes by itself
+constexpr int64_t kAhead = 5760;   // bytes; measured on Zen 4: 27 GB/s, 24 without, 24 from 13 KB on
 
 /** Codes are read again rather than kept: the compiler would spill them, and a load is cheaper. */
 inline void forget_loads() {
@@ -32,16 +34,27 @@ inline typename V::Codes quad(const std::byte* codes, int part, int j) {
   }
 }
 
-/** The columns [first, first + columns) of a tile of `rows` rows. */
+/** A tile of `rows` rows from row `first` on. */
 template <int rows>
 struct Columns {
   const int8_t* codes;
   const int8_t* rest;
   const float* scales;
   const float* sums;
+  const uint8_t* flags;
+  const int32_t* listed;
+  const int32_t* counts;
+  int first;
 
-  Columns(const TileView& x, int first)
-      : codes(x.first + 4 * first), rest(x.second + 4 * first), scales(x.scales + first), sums(x.sums + first) {}
+  Columns(const TileView& x, int from, int64_t parts)
+      : codes(x.first + 4 * from),
+        rest(x.second + 4 * from),
+        scales(x.scales + from),
+        sums(x.sums + from),
+        flags(x.flags),
+        listed(x.listed + from * parts),
+        counts(x.counts + from),
+        first(from) {}
 };
 
 /** Sums of products of one part of a group, for `records` records and `columns` columns, as floats. */
@@ -74,13 +87,13 @@ inline void dot_part(const std::byte* codes, int64_t record, int part, const int
   }
 }
 
-/** partial (+)= dot * scales * `unit`, for all records and columns. */
+/** partial (+)= dot * scales, for all records and columns. */
 template <typename V, int records, int columns>
-inline void add_scaled(const typename V::Floats (&dot)[records][columns], const float* scales, float unit, bool fresh,
+inline void add_scaled(const typename V::Floats (&dot)[records][columns], const float* scales, bool fresh,
                        typename V::Floats (&partial)[records][columns]) {
 #pragma GCC unroll 4
   for (int c = 0; c < columns; ++c) {
-    const float scale = scales[c] * unit;
+    const float scale = scales[c];
 #pragma GCC unroll 2
     for (int h = 0; h < records; ++h) {
       partial[h][c] = fresh ? V::multiply(dot[h][c], scale) : V::multiply_add(dot[h][c], scale, partial[h][c]);
@@ -88,10 +101,10 @@ inline void add_scaled(const typename V::Floats (&dot)[records][columns], const 
   }
 }
 
-/** total += one group of `records` records from `at` on times some columns of a tile. */
+/** total += one group of `records` records from `at` on times the first terms of some columns of a tile. */
 template <typename V, int bits, int group, int records, int columns, int rows>
 inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, const Columns<rows>& x,
-                      const uint64_t* flags, typename V::Floats* total) {
+                      typename V::Floats* total) {
   using Floats = typename V::Floats;
   constexpr int kParts = group / 32;
   const int64_t record = w.record_bytes();
@@ -103,12 +116,7 @@ inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, con
     Floats dot[records][columns];
     forget_loads();
     dot_part<V, bits, group, records, columns, rows>(at + header, record, part, x.codes + p * 32 * rows, dot);
-    add_scaled<V, records, columns>(dot, x.scales + p * rows, 1.0F, part == 0, partial);
-    if ((flags[p / 64] >> (p % 64) & 1) != 0) {
-      forget_loads();
-      dot_part<V, bits, group, records, columns, rows>(at + header, record, part, x.rest + p * 32 * rows, dot);
-      add_scaled<V, records, columns>(dot, x.scales + p * rows, 1.0F / kSecondSteps, false, partial);
-    }
+    add_scaled<V, records, columns>(dot, x.scales + p * rows, part == 0, partial);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
@@ -122,35 +130,140 @@ inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, con
   }
 }
 
-/** V::kRecords records of every group from `panel` on, against some columns of a tile: side by side where arithmetic is
- * the limit, one after another where memory is. */
-template <typename V, int bits, int group, int columns, int rows>
-void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, const uint64_t* flags,
-             const PackedOutput& out, int64_t height) {
-  constexpr int kTogether = rows <= kStreamed ? 1 : V::kRecords;
+/** total += second terms of part `part` of a group, of some columns. */
+template <typename V, int bits, int group, int records, int columns, int rows>
+inline void add_second(const PackedMatrix& w, const std::byte* at, int part, const int8_t* x, const float* scales,
+                       typename V::Floats* total) {
   const int64_t record = w.record_bytes();
-  typename V::Floats total[V::kRecords * columns];
-#pragma GCC unroll 8
-  for (int i = 0; i < V::kRecords * columns; ++i) {
-    total[i] = V::zero();
+  typename V::Floats dot[records][columns];
+  forget_loads();
+  dot_part<V, bits, group, records, columns, rows>(at + w.header_bytes(), record, part, x, dot);
+#pragma GCC unroll 2
+  for (int h = 0; h < records; ++h) {
+    const auto scale = V::factors(at + h * record, w.scale_type);
+#pragma GCC unroll 4
+    for (int c = 0; c < columns; ++c) {
+      const auto scaled = V::multiply(dot[h][c], scales[c] * (1.0F / kSecondSteps));
+      total[h * columns + c] = V::multiply_add(scale, scaled, total[h * columns + c]);
+    }
   }
-  for (int64_t g = 0; g < w.groups(); ++g) {
+}
+
+/** Of all parts of one group that have some. */
+template <typename V, int bits, int group, int records, int columns, int rows>
+inline void add_second_of_group(const PackedMatrix& w, const std::byte* at, int64_t g, const Columns<rows>& x,
+                                typename V::Floats* total) {
+  constexpr int kParts = group / 32;
+#pragma GCC unroll 4
+  for (int part = 0; part < kParts; ++part) {
+    const int64_t p = g * kParts + part;
+    if ((x.flags[p] >> x.first & ((1U << columns) - 1)) != 0) {
+      add_second<V, bits, group, records, columns, rows>(w, at, part, x.rest + p * 32 * rows, x.scales + p * rows,
+                                                         total);
+    }
+  }
+}
+
+/** Of column `c`, by its list. */
+template <typename V, int bits, int group, int records, int rows>
+inline void add_listed(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, int c,
+                       typename V::Floats (&total)[records]) {
+  constexpr int kParts = group / 32;
+  const int32_t* const listed = x.listed + c * (w.columns / 32);
+  for (int32_t i = 0; i < x.counts[c]; ++i) {
+    const int64_t p = listed[i];
+    const auto add = [&](auto part) {
+      if constexpr (part < kParts) {
+        add_second<V, bits, group, records, 1, rows>(w, panel + p / kParts * 2 * w.record_bytes(), part,
+                                                     x.rest + p * 32 * rows + 4 * c, x.scales + p * rows + c, total);
+      }
+    };
+    switch (p % kParts) {
+      case 0:
+        add(std::integral_constant<int, 0>{});
+        break;
+      case 1:
+        add(std::integral_constant<int, 1>{});
+        break;
+      case 2:
+        add(std::integral_constant<int, 2>{});
+        break;
+      default:
+        add(std::integral_constant<int, 3>{});
+    }
+  }
+}
+
+/** Whether the second terms of these columns are few: they go column by column then, after the first. */
+template <int columns, int rows>
+inline bool has_few_second(const PackedMatrix& w, const Columns<rows>& x) {
+  int32_t terms = 0;
+  for (int c = 0; c < columns; ++c) {
+    terms += x.counts[c];
+  }
+  return static_cast<float>(terms) <= kFewTerms * static_cast<float>(w.columns / 32);
+}
+
+/** Second terms of a whole panel, column by column. */
+template <typename V, int bits, int group, int columns, int rows>
+inline void add_second_of_panel(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x,
+                                typename V::Floats* total) {
+#pragma GCC unroll 4
+  for (int c = 0; c < columns; ++c) {
+    typename V::Floats one[V::kRecords];
+#pragma GCC unroll 2
+    for (int h = 0; h < V::kRecords; ++h) {
+      one[h] = V::zero();
+    }
+    add_listed<V, bits, group, V::kRecords, rows>(w, panel, x, c, one);
+#pragma GCC unroll 2
+    for (int h = 0; h < V::kRecords; ++h) {
+      total[h * columns + c] = one[h];
+    }
+  }
+}
+
+/** V::kRecords records of every group from `panel` on, against some columns of a tile: side by side and one term after
+ * the other where arithmetic is the limit; one after another, both terms at once where memory is. */
+template <typename V, int bits, int group, int columns, int rows>
+void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, const PackedOutput& out,
+             int64_t height) {
+  constexpr bool kStream = rows <= kStreamed;
+  constexpr int kTogether = kStream ? 1 : V::kRecords;
+  constexpr int kSums = V::kRecords * columns;
+  const int64_t record = w.record_bytes();
+  const int64_t groups = w.groups();  // a division
+  const bool at_once = kStream || !has_few_second<columns, rows>(w, x);
+  typename V::Floats first[kSums];
+  typename V::Floats second[kSums];
+#pragma GCC unroll 8
+  for (int i = 0; i < kSums; ++i) {
+    first[i] = second[i] = V::zero();
+  }
+  for (int64_t g = 0; g < groups; ++g) {
 #pragma GCC unroll 2
     for (int h = 0; h < V::kRecords; h += kTogether) {
       const std::byte* const at = panel + (2 * g + h) * record;
-      if constexpr (rows <= kStreamed) {
+      if constexpr (kStream) {
         for (int64_t byte = 0; byte < record; byte += 64) {
           V::prefetch(at + kAhead + byte);
         }
       }
-      add_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, flags, total + h * columns);
+      add_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, first + h * columns);
+      if (at_once) {
+        add_second_of_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, second + h * columns);
+      }
     }
+  }
+  if (!at_once) {
+    add_second_of_panel<V, bits, group, columns, rows>(w, panel, x, second);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < V::kRecords; ++h) {
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
-      V::store(out.y + c * out.ldy + h * kLanes, total[h * columns + c], height - h * kLanes, out.add);
+      const auto sum = V::multiply_add(second[h * columns + c], 1.0F, first[h * columns + c]);
+      V::store(out.y + c * out.ldy + h * kLanes, sum, height - h * kLanes, out.add);
     }
   }
 }
@@ -165,11 +278,12 @@ void tile_columns(const PackedMatrix& w, const std::byte* panel, const TileView&
     const std::byte* const from = panel + half * w.record_bytes();
     const auto to = [&](int c) { return PackedOutput{out.y + c * out.ldy + half * kLanes, out.ldy, out.add}; };
     for (int c = 0; c + kStep <= rows; c += kStep) {
-      tile_of<V, bits, group, kStep>(w, from, Columns<rows>(x, c), x.flags, to(c), height - half * kLanes);
+      tile_of<V, bits, group, kStep>(w, from, Columns<rows>(x, c, w.columns / 32), to(c), height - half * kLanes);
     }
     if constexpr (kLeft > 0) {
       constexpr int kFirst = rows - kLeft;
-      tile_of<V, bits, group, kLeft>(w, from, Columns<rows>(x, kFirst), x.flags, to(kFirst), height - half * kLanes);
+      tile_of<V, bits, group, kLeft>(w, from, Columns<rows>(x, kFirst, w.columns / 32), to(kFirst),
+                                     height - half * kLanes);
     }
   }
 }
