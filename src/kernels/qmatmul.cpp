@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/qmatmul_table.h"
 #include "kernels/thread_pool.h"
 
@@ -16,12 +16,7 @@ constexpr int64_t kPanelColumns = 1024;   // 64 KB panels stay in L2
 constexpr int64_t kMinPanelRowsOfX = 32;  // below, dequantizing costs more than it saves
 
 const QMatmulTable& table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() >= Isa::Avx2) {
-    return qmatmul_avx2();
-  }
-#endif
-  return qmatmul_scalar();
+  return kernels_in_use().qmatmul();
 }
 
 /** A buffer that each thread keeps between calls. `slot` tells buffers in use at the same time apart. */
