@@ -42,6 +42,10 @@ set(BURIN_SKIPPED_LAYERS "")
 if(NOT BURIN_WITH_MLX)
   set(BURIN_SKIPPED_LAYERS ${BURIN_MLX_LAYERS})
 endif()
+if(BURIN_KERNELS_ONLY) # of other layers they need headers alone
+  set(BURIN_SKIPPED_LAYERS ${BURIN_LAYERS})
+  list(REMOVE_ITEM BURIN_SKIPPED_LAYERS kernels)
+endif()
 
 add_library(burin_options INTERFACE)
 target_include_directories(burin_options INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
@@ -49,6 +53,9 @@ target_compile_options(
   burin_options
   INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers $<$<BOOL:${BURIN_DEVELOPER_MODE}>:-Werror>
 )
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$") # a product and a sum are rounded apart, as there
+  target_compile_options(burin_options INTERFACE -ffp-contract=off)
+endif()
 if(BURIN_BUILD_FUZZ)
   target_compile_options(burin_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
@@ -95,6 +102,9 @@ function(burin_test name)
   gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300 DISCOVERY_TIMEOUT 60)
 endfunction()
 
+if(BURIN_KERNELS_ONLY)
+  return()
+endif()
 # The two heavy headers are compiled once each: nlohmann's JSON, and MLX.
 file(WRITE "${CMAKE_BINARY_DIR}/pch/anchor.cpp" "")
 add_library(burin_pch STATIC "${CMAKE_BINARY_DIR}/pch/anchor.cpp")

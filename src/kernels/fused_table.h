@@ -27,6 +27,7 @@ struct FusedTable {
 
 const FusedTable& fused_scalar();
 const FusedTable& fused_avx2();
+const FusedTable& fused_neon();
 
 /** The table of the instruction set in use. */
 const FusedTable& fused_table();

@@ -34,6 +34,9 @@ constexpr IsaKernels kAll[] = {
     {Isa::AvxVnni, has_vnni_of_256_bits, packed_avx_vnni_as_encoded_here, kv_avx2, fused_avx2, qmatmul_avx2,
      float_codes_avx2},
     {Isa::Avx512Vnni, has_avx512_vnni, packed_avx512_vnni, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2},
+#elif defined(BURIN_KERNELS_ARM64)
+    {Isa::Neon, has_dot_products, packed_neon, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
+    {Isa::NeonI8mm, has_i8mm, packed_neon_i8mm, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
 #endif
 };
 

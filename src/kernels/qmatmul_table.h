@@ -43,5 +43,6 @@ inline int64_t scratch_floats(const QuantizedMatrix& w, int64_t rows) {
 
 const QMatmulTable& qmatmul_scalar();
 const QMatmulTable& qmatmul_avx2();
+const QMatmulTable& qmatmul_neon();
 
 }  // namespace burin::kernels
