@@ -122,32 +122,31 @@ inline void dot_tile(const float* const* q, const Keys& keys, int64_t d, float s
   }
 }
 
-void dot_keys(const float* const* q, int64_t rows, const float* k, int64_t k_stride, int64_t keys, int64_t d,
-              float scale, float* scores, int64_t ld) {
-  for (int64_t j = 0; j < keys; j += 4) {
+void dot_keys(const float* const* q, int64_t rows, const FloatRows& keys, float scale, float* scores, int64_t ld) {
+  for (int64_t j = 0; j < keys.count; j += 4) {
     Keys four;
     for (int64_t c = 0; c < 4; ++c) {
-      four.at[c] = k + (j + c < keys ? j + c : keys - 1) * k_stride;
+      four.at[c] = keys.at + (j + c < keys.count ? j + c : keys.count - 1) * keys.stride;
     }
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2) {
-      dot_tile<2>(q + r, four, d, scale, scores + r * ld + j, ld);
+      dot_tile<2>(q + r, four, keys.width, scale, scores + r * ld + j, ld);
     }
     if (r < rows) {
-      dot_tile<1>(q + r, four, d, scale, scores + r * ld + j, ld);
+      dot_tile<1>(q + r, four, keys.width, scale, scores + r * ld + j, ld);
     }
   }
 }
 
-void add_values(const float* p, int64_t ld, int64_t rows, const float* v, int64_t v_stride, int64_t keys, int64_t d,
-                float* acc) {
+void add_values(const float* p, int64_t ld, int64_t rows, const FloatRows& values, float* acc) {
+  const int64_t d = values.width;
   for (int64_t r = 0; r < rows; ++r) {
     float* const to = acc + r * d;
     int64_t i = 0;
     for (; i + 16 <= d; i += 16) {
       Sixteen sum = load_factors(to + i, ScaleType::F32);
-      for (int64_t j = 0; j < keys; ++j) {
-        const float* const value = v + j * v_stride + i;
+      for (int64_t j = 0; j < values.count; ++j) {
+        const float* const value = values.at + j * values.stride + i;
         const float weight = p[r * ld + j];
         sum = each_of<Sixteen>([&](int c) { return vfmaq_n_f32(sum.at[c], vld1q_f32(value + 4 * c), weight); });
       }
@@ -158,8 +157,8 @@ void add_values(const float* p, int64_t ld, int64_t rows, const float* v, int64_
     }
     by_four(d - i, [&](int64_t more, auto load, auto store) {
       float32x4_t sum = load(to + i + more);
-      for (int64_t j = 0; j < keys; ++j) {
-        sum = vfmaq_n_f32(sum, load(v + j * v_stride + i + more), p[r * ld + j]);
+      for (int64_t j = 0; j < values.count; ++j) {
+        sum = vfmaq_n_f32(sum, load(values.at + j * values.stride + i + more), p[r * ld + j]);
       }
       store(to + i + more, sum);
     });

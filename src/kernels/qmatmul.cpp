@@ -74,7 +74,7 @@ void panel_block(const QuantizedMatrix& w, const QMatmulTable& t, const float* x
   for (int64_t from = 0; from < w.columns; from += kPanelColumns) {
     const int64_t count = std::min(kPanelColumns, w.columns - from);
     transpose_panel(rows, w.columns, from, count, panel);
-    t.panel(x + from, w.columns, m, panel, count, out, ldy, from > 0);
+    t.panel({x + from, w.columns, m, count}, panel, {out, ldy, from > 0});
   }
   for (int64_t i = 0; !whole && i < m; ++i) {
     std::copy_n(out + i * ldy, width, y + i * w.rows + begin);

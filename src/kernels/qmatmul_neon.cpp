@@ -96,18 +96,18 @@ void dequantize(const QuantizedMatrix& w, int64_t row, float* out) {
 
 /** `rows` rows of x against a panel of 16 columns. */
 template <int rows>
-void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, float* y, int64_t ldy, bool accumulate) {
+void panel_tile(const FloatRows& x, const float* panel, const PanelOutput& out) {
   Sixteen sum[rows];
 #pragma GCC unroll 4
   for (int i = 0; i < rows; ++i) {
-    const float* const from = y + i * ldy;
-    sum[i] = each_of<Sixteen>([=](int c) { return accumulate ? vld1q_f32(from + 4 * c) : vdupq_n_f32(0.0F); });
+    const float* const from = out.y + i * out.ldy;
+    sum[i] = each_of<Sixteen>([&](int c) { return out.add ? vld1q_f32(from + 4 * c) : vdupq_n_f32(0.0F); });
   }
-  for (int64_t c = 0; c < k; ++c) {
+  for (int64_t c = 0; c < x.width; ++c) {
     const Sixteen w = load_factors(panel + c * kPanelRows, ScaleType::F32);
 #pragma GCC unroll 4
     for (int i = 0; i < rows; ++i) {
-      const float value = x[i * ldx + c];
+      const float value = x.at[i * x.stride + c];
       sum[i] = each_of<Sixteen>([&](int at) { return vfmaq_n_f32(sum[i].at[at], w.at[at], value); });
     }
   }
@@ -115,19 +115,20 @@ void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, floa
   for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 4
     for (int c = 0; c < 4; ++c) {
-      vst1q_f32(y + i * ldy + 4 * c, sum[i].at[c]);
+      vst1q_f32(out.y + i * out.ldy + 4 * c, sum[i].at[c]);
     }
   }
 }
 
-void panel(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
-           bool accumulate) {
+void panel(const FloatRows& x, const float* panel, const PanelOutput& out) {
+  const auto rows_from = [&](int64_t i) { return FloatRows{x.at + i * x.stride, x.stride, x.count - i, x.width}; };
+  const auto to = [&](int64_t i) { return PanelOutput{out.y + i * out.ldy, out.ldy, out.add}; };
   int64_t i = 0;
-  for (; i + 4 <= m; i += 4) {
-    panel_tile<4>(x + i * ldx, ldx, panel, k, y + i * ldy, ldy, accumulate);
+  for (; i + 4 <= x.count; i += 4) {
+    panel_tile<4>(rows_from(i), panel, to(i));
   }
-  for (; i < m; ++i) {
-    panel_tile<1>(x + i * ldx, ldx, panel, k, y + i * ldy, ldy, accumulate);
+  for (; i < x.count; ++i) {
+    panel_tile<1>(rows_from(i), panel, to(i));
   }
 }
 
