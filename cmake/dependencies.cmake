@@ -2,6 +2,13 @@
 set(BURIN_MLX_VERSION 0.32.4)
 
 find_package(Threads REQUIRED)
+if(BURIN_KERNELS_ONLY) # no package for the other processor: GoogleTest from the source that Debian ships
+  set(BUILD_GMOCK ON)
+  set(INSTALL_GTEST OFF)
+  add_subdirectory(/usr/src/googletest "${CMAKE_BINARY_DIR}/googletest" EXCLUDE_FROM_ALL)
+  include(GoogleTest)
+  return()
+endif()
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)

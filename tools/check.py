@@ -1,6 +1,7 @@
 """What ./dev check runs: formats, names, bug patterns, headers alone, layers, sizes. Exit 1 when one part has findings.
 
 clang-tidy reads changed files (against the last commit, or that commit's own when nothing is changed), all with --all or CI set.
+Then the kernels also run as other processors.
 """
 
 import argparse
@@ -14,6 +15,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/check"
+# What is in the names of the files compiled for an instruction set, and of the headers that only those include.
+VECTORS = {"avx2": ("avx2", "lanes256"), "avx512": ("avx512_vnni", "lanes512", "kv_vector"), "vnni": ("avx_vnni", "vnni256"),
+           "neon": ("neon",)}
 TOPS = ("src", "include", "examples", "tests", "fuzz", "bench")
 
 
@@ -72,8 +76,9 @@ def check_tidy(jobs, names):
 
 
 def kind_of(name):
-    """What decides a file's flags: its layer, and whether it is compiled for AVX2."""
-    return "/".join(name.split("/")[:2]), "avx2" in name.rsplit("/", 1)[-1]
+    """What decides a file's flags: its layer, and which of the vector sets it is compiled for."""
+    file = name.rsplit("/", 1)[-1]
+    return "/".join(name.split("/")[:2]), next((vectors for vectors, marks in VECTORS.items() if any(m in file for m in marks)), "")
 
 
 def check_headers(jobs, names):
@@ -111,6 +116,8 @@ def main():
     if not options.quick:
         parts["headers alone"] = lambda: check_headers(options.jobs, names)
         parts["clang-tidy"] = lambda: check_tidy(options.jobs, names)
+    if options.all:
+        parts["processors"] = lambda: run([sys.executable, "tools/check_processors.py", "--jobs", str(options.jobs)])
     failed = []
     for part, check in parts.items():
         ok, output = check()

@@ -51,10 +51,11 @@ Check check_kernels(const std::string& isa, const CpuFacts& cpu) {
   if (isa != "scalar") {
     return {"kernels", Status::Ok, isa, ""};
   }
-  const bool avx2 = std::ranges::find(cpu.features, "avx2") != cpu.features.end();
-  return {"kernels", Status::Warn, "scalar, many times slower than with AVX2",
-          avx2 ? "this CPU has AVX2: build burin for it with ./dev build release"
-               : "burin has fast kernels for CPUs with AVX2, FMA and F16C only"};
+  const bool fast = std::ranges::any_of(
+      cpu.features, [](const std::string& feature) { return feature == "avx2" || feature == "asimddp"; });
+  return {"kernels", Status::Warn, "scalar, many times slower than with vector instructions",
+          fast ? "this CPU has faster ones: build burin for it with ./dev build release"
+               : "burin has fast kernels for CPUs with AVX2, FMA and F16C, or with arm64's dot products only"};
 }
 
 void check_backends(const Json& facts, const CpuFacts& cpu, std::vector<Check>& checks) {

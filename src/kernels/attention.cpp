@@ -101,13 +101,13 @@ void run_task(const Inputs& in, const FusedTable& t, const Task& task, State& st
   const int64_t end = std::min(task.s_end, in.visible(task.l_end - 1));
   for (int64_t s = task.s_begin; s < end; s += kKeyBlock) {
     const int64_t count = std::min(kKeyBlock, end - s);
-    t.dot_keys(state.q.data(), rows, k + s * shape.k_stride[2], shape.k_stride[2], count, shape.head_dim, shape.scale,
-               state.scores.data(), kKeyBlock);
+    const FloatRows keys{k + s * shape.k_stride[2], shape.k_stride[2], count, shape.head_dim};
+    t.dot_keys(state.q.data(), rows, keys, shape.scale, state.scores.data(), kKeyBlock);
     for (int64_t r = 0; r < rows; ++r) {
       update_row(in, t, task, r, s, count, state);
     }
-    t.add_values(state.scores.data(), kKeyBlock, rows, v + s * shape.v_stride[2], shape.v_stride[2], count,
-                 shape.value_dim, state.acc.data());
+    const FloatRows values{v + s * shape.v_stride[2], shape.v_stride[2], count, shape.value_dim};
+    t.add_values(state.scores.data(), kKeyBlock, rows, values, state.acc.data());
   }
 }
 

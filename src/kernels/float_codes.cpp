@@ -6,7 +6,7 @@
 
 #include "kernels/float_codes_table.h"
 #include "kernels/half.h"
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/thread_pool.h"
 
 namespace burin::kernels {
@@ -16,12 +16,7 @@ constexpr int64_t kGrainWeights = 32 << 10;  // times rows of x, that are worth 
 constexpr int64_t kPair = 2;                 // rows of W that a vector kernel takes at once
 
 const FloatCodesTable& table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() >= Isa::Avx2) {
-    return float_codes_avx2();
-  }
-#endif
-  return float_codes_scalar();
+  return kernels_in_use().float_codes();
 }
 
 /** The same bits below float16's wider exponent. */

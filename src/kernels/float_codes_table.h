@@ -12,5 +12,6 @@ struct FloatCodesTable {
 
 const FloatCodesTable& float_codes_scalar();
 const FloatCodesTable& float_codes_avx2();
+const FloatCodesTable& float_codes_neon();
 
 }  // namespace burin::kernels

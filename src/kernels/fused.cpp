@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/fused_table.h"
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/thread_pool.h"
 
 namespace burin::kernels {
@@ -23,12 +23,7 @@ void rotate_pairs(const float* x, const float* cosines, const float* sines, int6
 }  // namespace
 
 const FusedTable& fused_table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() >= Isa::Avx2) {
-    return fused_avx2();
-  }
-#endif
-  return fused_scalar();
+  return kernels_in_use().fused();
 }
 
 void rms_norm(const float* x, const float* weight, int64_t rows, int64_t columns, float eps, float* out) {

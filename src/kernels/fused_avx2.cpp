@@ -96,12 +96,11 @@ void rotate_halves(const float* x, const float* cosines, const float* sines, int
 
 /** `rows` queries against four keys at a time; the last key repeats. */
 template <int rows>
-void dot_tile(const float* const* q, const float* k, int64_t k_stride, int64_t keys, int64_t d, float scale,
-              float* scores, int64_t ld) {
-  for (int64_t j = 0; j < keys; j += 4) {
+void dot_tile(const float* const* q, const FloatRows& keys, float scale, float* scores, int64_t ld) {
+  for (int64_t j = 0; j < keys.count; j += 4) {
     const float* at[4];
     for (int64_t c = 0; c < 4; ++c) {
-      at[c] = k + (j + c < keys ? j + c : keys - 1) * k_stride;
+      at[c] = keys.at + (j + c < keys.count ? j + c : keys.count - 1) * keys.stride;
     }
     __m256 sums[rows][4];
 #pragma GCC unroll 3
@@ -111,7 +110,7 @@ void dot_tile(const float* const* q, const float* k, int64_t k_stride, int64_t k
         sums[r][c] = _mm256_setzero_ps();
       }
     }
-    by_eight(d, [&](int64_t i, auto load, auto) {
+    by_eight(keys.width, [&](int64_t i, auto load, auto) {
       __m256 query[rows];
 #pragma GCC unroll 3
       for (int r = 0; r < rows; ++r) {
@@ -134,32 +133,30 @@ void dot_tile(const float* const* q, const float* k, int64_t k_stride, int64_t k
   }
 }
 
-void dot_keys(const float* const* q, int64_t rows, const float* k, int64_t k_stride, int64_t keys, int64_t d,
-              float scale, float* scores, int64_t ld) {
+void dot_keys(const float* const* q, int64_t rows, const FloatRows& keys, float scale, float* scores, int64_t ld) {
   int64_t r = 0;
   for (; r + 3 <= rows; r += 3) {
-    dot_tile<3>(q + r, k, k_stride, keys, d, scale, scores + r * ld, ld);
+    dot_tile<3>(q + r, keys, scale, scores + r * ld, ld);
   }
   if (rows - r == 2) {
-    dot_tile<2>(q + r, k, k_stride, keys, d, scale, scores + r * ld, ld);
+    dot_tile<2>(q + r, keys, scale, scores + r * ld, ld);
   } else if (rows - r == 1) {
-    dot_tile<1>(q + r, k, k_stride, keys, d, scale, scores + r * ld, ld);
+    dot_tile<1>(q + r, keys, scale, scores + r * ld, ld);
   }
 }
 
 /** `width` vectors of `rows` accumulators; `load` and `store` may be partial. */
 template <int rows, int width, typename Load, typename Store>
-inline void value_tile(const float* p, int64_t ld, const float* v, int64_t v_stride, int64_t keys, int64_t d,
-                       float* acc, Load load, Store store) {
+inline void value_tile(const float* p, int64_t ld, const FloatRows& values, float* acc, Load load, Store store) {
   __m256 sums[rows][width];
 #pragma GCC unroll 3
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
     for (int c = 0; c < width; ++c) {
-      sums[r][c] = load(acc + r * d + 8 * c);
+      sums[r][c] = load(acc + r * values.width + 8 * c);
     }
   }
-  for (int64_t j = 0; j < keys; ++j) {
+  for (int64_t j = 0; j < values.count; ++j) {
     __m256 weight[rows];
 #pragma GCC unroll 3
     for (int r = 0; r < rows; ++r) {
@@ -167,7 +164,7 @@ inline void value_tile(const float* p, int64_t ld, const float* v, int64_t v_str
     }
 #pragma GCC unroll 4
     for (int c = 0; c < width; ++c) {
-      const __m256 value = load(v + j * v_stride + 8 * c);
+      const __m256 value = load(values.at + j * values.stride + 8 * c);
 #pragma GCC unroll 3
       for (int r = 0; r < rows; ++r) {
         sums[r][c] = _mm256_fmadd_ps(weight[r], value, sums[r][c]);
@@ -178,34 +175,36 @@ inline void value_tile(const float* p, int64_t ld, const float* v, int64_t v_str
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
     for (int c = 0; c < width; ++c) {
-      store(acc + r * d + 8 * c, sums[r][c]);
+      store(acc + r * values.width + 8 * c, sums[r][c]);
     }
   }
 }
 
 template <int rows>
-void value_rows(const float* p, int64_t ld, const float* v, int64_t v_stride, int64_t keys, int64_t d, float* acc) {
+void value_rows(const float* p, int64_t ld, const FloatRows& values, float* acc) {
+  const int64_t d = values.width;
+  const auto from = [&](int64_t column) { return FloatRows{values.at + column, values.stride, values.count, d}; };
   int64_t i = 0;
   for (; i + 32 <= d; i += 32) {
     value_tile<rows, 4>(
-        p, ld, v + i, v_stride, keys, d, acc + i, [](const float* from) { return _mm256_loadu_ps(from); },
+        p, ld, from(i), acc + i, [](const float* at) { return _mm256_loadu_ps(at); },
         [](float* to, __m256 value) { _mm256_storeu_ps(to, value); });
   }
   by_eight(d - i, [&](int64_t more, auto load, auto store) {
-    value_tile<rows, 1>(p, ld, v + i + more, v_stride, keys, d, acc + i + more, load, store);
+    value_tile<rows, 1>(p, ld, from(i + more), acc + i + more, load, store);
   });
 }
 
-void add_values(const float* p, int64_t ld, int64_t rows, const float* v, int64_t v_stride, int64_t keys, int64_t d,
-                float* acc) {
+void add_values(const float* p, int64_t ld, int64_t rows, const FloatRows& values, float* acc) {
+  const int64_t d = values.width;
   int64_t r = 0;
   for (; r + 3 <= rows; r += 3) {
-    value_rows<3>(p + r * ld, ld, v, v_stride, keys, d, acc + r * d);
+    value_rows<3>(p + r * ld, ld, values, acc + r * d);
   }
   if (rows - r == 2) {
-    value_rows<2>(p + r * ld, ld, v, v_stride, keys, d, acc + r * d);
+    value_rows<2>(p + r * ld, ld, values, acc + r * d);
   } else if (rows - r == 1) {
-    value_rows<1>(p + r * ld, ld, v, v_stride, keys, d, acc + r * d);
+    value_rows<1>(p + r * ld, ld, values, acc + r * d);
   }
 }
 

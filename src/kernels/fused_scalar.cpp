@@ -41,25 +41,23 @@ void rotate_halves(const float* x, const float* cosines, const float* sines, int
   }
 }
 
-void dot_keys(const float* const* q, int64_t rows, const float* k, int64_t k_stride, int64_t keys, int64_t d,
-              float scale, float* scores, int64_t ld) {
+void dot_keys(const float* const* q, int64_t rows, const FloatRows& keys, float scale, float* scores, int64_t ld) {
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t j = 0; j < keys; ++j) {
+    for (int64_t j = 0; j < keys.count; ++j) {
       float sum = 0;
-      for (int64_t i = 0; i < d; ++i) {
-        sum += q[r][i] * k[j * k_stride + i];
+      for (int64_t i = 0; i < keys.width; ++i) {
+        sum += q[r][i] * keys.at[j * keys.stride + i];
       }
       scores[r * ld + j] = scale * sum;
     }
   }
 }
 
-void add_values(const float* p, int64_t ld, int64_t rows, const float* v, int64_t v_stride, int64_t keys, int64_t d,
-                float* acc) {
+void add_values(const float* p, int64_t ld, int64_t rows, const FloatRows& values, float* acc) {
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t j = 0; j < keys; ++j) {
-      for (int64_t i = 0; i < d; ++i) {
-        acc[r * d + i] += p[r * ld + j] * v[j * v_stride + i];
+    for (int64_t j = 0; j < values.count; ++j) {
+      for (int64_t i = 0; i < values.width; ++i) {
+        acc[r * values.width + i] += p[r * ld + j] * values.at[j * values.stride + i];
       }
     }
   }

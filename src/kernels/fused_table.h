@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/attention.h"
+#include "kernels/float_rows.h"
 #include "kernels/fused.h"
 
 namespace burin::kernels {
@@ -14,11 +15,9 @@ struct FusedTable {
   void (*rotate_halves)(const float* x, const float* cosines, const float* sines, int64_t half, float* out);
 
   /** scores[r * ld + j] = scale * q[r] . k_j. `scores` rows are padded to a multiple of four. */
-  void (*dot_keys)(const float* const* q, int64_t rows, const float* k, int64_t k_stride, int64_t keys, int64_t d,
-                   float scale, float* scores, int64_t ld);
-  /** acc[r * d + i] += sum_j p[r * ld + j] v_j[i]. */
-  void (*add_values)(const float* p, int64_t ld, int64_t rows, const float* v, int64_t v_stride, int64_t keys,
-                     int64_t d, float* acc);
+  void (*dot_keys)(const float* const* q, int64_t rows, const FloatRows& keys, float scale, float* scores, int64_t ld);
+  /** acc[r * d + i] += sum_j p[r * ld + j] v_j[i], d being their width. */
+  void (*add_values)(const float* p, int64_t ld, int64_t rows, const FloatRows& values, float* acc);
   float (*largest)(const float* x, int64_t count);
   /** x_i = exp(x_i - top); returns their sum. */
   float (*exponentials)(float* x, int64_t count, float top);
@@ -27,6 +26,7 @@ struct FusedTable {
 
 const FusedTable& fused_scalar();
 const FusedTable& fused_avx2();
+const FusedTable& fused_neon();
 
 /** The table of the instruction set in use. */
 const FusedTable& fused_table();

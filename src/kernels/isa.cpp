@@ -1,71 +1,90 @@
 #include "kernels/isa.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <string>
 
 #include "base/error.h"
+#include "kernels/cpu_features.h"
+#include "kernels/isa_table.h"
 
 namespace burin::kernels {
 namespace {
 
-#if defined(BURIN_KERNELS_X86)
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+constexpr std::array<std::string_view, 7> kNames{"scalar", "avx2", "avx512bw", "avx_vnni",
+                                                 "avx512", "neon", "neon_i8mm"};
+
+bool always() {
+  return true;
 }
 
-bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512vnni");
+#if defined(BURIN_KERNELS_X86)
+const PackedTable& packed_avx_vnni_as_encoded_here() {
+  return has_avx_vnni() ? packed_avx_vnni() : packed_avx_vnni_evex();
 }
 #endif
 
-std::atomic<Isa>& current() {
-  static std::atomic<Isa> value{supported_isas().back()};
+/** The plainest first, the best last. */
+constexpr IsaKernels kAll[] = {
+    {Isa::Scalar, always, packed_scalar, kv_scalar, fused_scalar, qmatmul_scalar, float_codes_scalar},
+#if defined(BURIN_KERNELS_X86)
+    {Isa::Avx2, has_avx2, packed_avx2, kv_avx2, fused_avx2, qmatmul_avx2, float_codes_avx2},
+    {Isa::Avx512Bw, has_avx512bw, packed_avx512bw, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2},
+    {Isa::AvxVnni, has_vnni_of_256_bits, packed_avx_vnni_as_encoded_here, kv_avx2, fused_avx2, qmatmul_avx2,
+     float_codes_avx2},
+    {Isa::Avx512Vnni, has_avx512_vnni, packed_avx512_vnni, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2},
+#elif defined(BURIN_KERNELS_ARM64)
+    {Isa::Neon, has_dot_products, packed_neon, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
+    {Isa::NeonI8mm, has_i8mm, packed_neon_i8mm, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
+#endif
+};
+
+/** Null where this machine or build has no such set. */
+const IsaKernels* find(Isa isa) {
+  const auto* const found = std::ranges::find(kAll, isa, &IsaKernels::isa);
+  return found != std::end(kAll) && found->supported() ? found : nullptr;
+}
+
+std::atomic<const IsaKernels*>& current() {
+  static std::atomic<const IsaKernels*> value{find(supported_isas().back())};
   return value;
 }
 
 }  // namespace
 
 std::string_view name(Isa isa) {
-  switch (isa) {
-    case Isa::Avx512:
-      return "avx512";
-    case Isa::Avx2:
-      return "avx2";
-    case Isa::Scalar:
-      break;
-  }
-  return "scalar";
+  return kNames.at(static_cast<size_t>(isa));
 }
 
 std::vector<Isa> supported_isas() {
-  std::vector<Isa> all{Isa::Scalar};
-#if defined(BURIN_KERNELS_X86)
-  if (has_avx2()) {
-    all.push_back(Isa::Avx2);
+  std::vector<Isa> all;
+  for (const IsaKernels& each : kAll) {
+    if (each.supported()) {
+      all.push_back(each.isa);
+    }
   }
-  if (has_avx512()) {
-    all.push_back(Isa::Avx512);
-  }
-#endif
   return all;
 }
 
 bool is_supported(Isa isa) {
-  static const Isa kBest = supported_isas().back();
-  return isa <= kBest;
+  return find(isa) != nullptr;
+}
+
+const IsaKernels& kernels_in_use() {
+  return *current().load(std::memory_order_relaxed);
 }
 
 Isa isa() {
-  return current().load(std::memory_order_relaxed);
+  return kernels_in_use().isa;
 }
 
 void set_isa(Isa isa) {
-  if (!is_supported(isa)) {
+  const IsaKernels* const found = find(isa);
+  if (found == nullptr) {
     throw Error(ErrorCode::Unsupported, "kernels", "this machine has no " + std::string(name(isa)));
   }
-  current().store(isa, std::memory_order_relaxed);
+  current().store(found, std::memory_order_relaxed);
 }
 
 }  // namespace burin::kernels

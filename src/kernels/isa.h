@@ -7,14 +7,18 @@
 
 namespace burin::kernels {
 
-/** In the order of what they need: Avx2 is AVX2, FMA and F16C together, Avx512 adds AVX-512 F, BW, DQ, VL and VNNI. */
-enum class Isa { Scalar, Avx2, Avx512 };
+/**
+ * A processor has any subset of these. Avx2: AVX2, FMA and F16C. Avx512Bw: those and AVX-512 F, BW, DQ and VL. AvxVnni:
+ * AVX2's, and byte products of 256 bits as AVX-VNNI or AVX-512 VNNI and VL encode them. Avx512Vnni: Avx512Bw and VNNI.
+ * Neon: arm64 with the dot products of Armv8.2. NeonI8mm: those and mixed signs (I8MM).
+ */
+enum class Isa { Scalar, Avx2, Avx512Bw, AvxVnni, Avx512Vnni, Neon, NeonI8mm };
 
-/** "scalar", "avx2", "avx512". */
+/** "scalar", "avx2", "avx512bw", "avx_vnni", "avx512" (with VNNI), "neon", "neon_i8mm". */
 std::string_view name(Isa isa);
 
 bool is_supported(Isa isa);
-/** All that this machine and build have, the plainest first. */
+/** All that this machine and build have, the plainest first, the best last. */
 std::vector<Isa> supported_isas();
 
 /** The one in use; the best supported one until `set_isa`. */

@@ -6,7 +6,7 @@
 
 #include "kernels/fused_table.h"
 #include "kernels/half.h"
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/kv_table.h"
 
 namespace burin::kernels {
@@ -15,15 +15,7 @@ namespace {
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 const KvTable& table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() == Isa::Avx512) {
-    return kv_avx512();
-  }
-  if (isa() == Isa::Avx2) {
-    return kv_avx2();
-  }
-#endif
-  return kv_scalar();
+  return kernels_in_use().kv();
 }
 
 /** Running softmax of some rows. */

@@ -25,6 +25,7 @@ struct KvTable {
 
 const KvTable& kv_scalar();
 const KvTable& kv_avx2();
+const KvTable& kv_neon();
 const KvTable& kv_avx512();
 
 }  // namespace burin::kernels

@@ -1,20 +1,37 @@
-// The loops of KvTable on vectors of sixteen floats, in the compiler's own vector types: each instruction set includes
-// them in a file of its own. Everything has internal linkage.
+// The loops of KvTable on vectors of sixteen floats, in the compiler's own vector types where it has them in registers:
+// each instruction set includes them in a file of its own. Everything has internal linkage.
 #pragma once
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
 
 #include <cstring>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include "kernels/neon.h"
+#endif
 #include "kernels/kv_store.h"
 #include "kernels/kv_table.h"
 
 namespace burin::kernels {
 namespace {
 
+#if defined(__ARM_NEON)  // whose compiler keeps vectors of 512 bits in memory
+
+using Floats = Sixteen;
+constexpr int kWide = 1;  // vectors of a value at once, for four rows: sixteen registers of 32
+
+inline Floats load_sixteen(const uint16_t* from) {
+  return load_factors(from, ScaleType::BF16);
+}
+
+inline Floats load_sixteen(const int8_t* from) {
+  return to_floats(vld1q_s8(from));
+}
+
+#else
+
 using Floats = float __attribute__((vector_size(64)));
+constexpr int kWide = 4;
 using Words = uint32_t __attribute__((vector_size(64)));
 using Integers = int32_t __attribute__((vector_size(64)));
 using Halves = uint16_t __attribute__((vector_size(32)));
@@ -43,6 +60,8 @@ inline Floats load_sixteen(const int8_t* from) {
   return __builtin_convertvector(__builtin_convertvector(bytes, Integers), Floats);
 #endif
 }
+
+#endif
 
 inline Floats load_floats(const float* from) {
   Floats values;
@@ -170,8 +189,8 @@ void add_part(const float* p, const KvStore& store, const KvStore::View<T>& view
 template <int rows, typename T>
 void add_rows(const float* p, const KvStore& store, const KvStore::View<T>& view, int64_t count, float* acc) {
   int64_t i = 0;
-  for (; i + 64 <= store.head_dim(); i += 64) {
-    add_part<rows, 4>(p, store, view, count, i, acc);
+  for (; i + 16 * kWide <= store.head_dim(); i += 16 * kWide) {
+    add_part<rows, kWide>(p, store, view, count, i, acc);
   }
   for (; i < store.head_dim(); i += 16) {
     add_part<rows, 1>(p, store, view, count, i, acc);

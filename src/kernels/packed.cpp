@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/packed_table.h"
 #include "kernels/thread_pool.h"
 
@@ -15,15 +15,7 @@ namespace {
 constexpr int64_t kGrainBytes = 16 << 10;  // weights, times rows of x, that are worth handing to another thread
 
 const PackedTable& table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() == Isa::Avx512) {
-    return packed_avx512();
-  }
-  if (isa() == Isa::Avx2) {
-    return packed_avx2();
-  }
-#endif
-  return packed_scalar();
+  return kernels_in_use().packed();
 }
 
 int64_t factor_bytes(ScaleType type) {

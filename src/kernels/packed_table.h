@@ -26,7 +26,13 @@ struct PackedTable {
 
 const PackedTable& packed_scalar();
 const PackedTable& packed_avx2();
-const PackedTable& packed_avx512();
+const PackedTable& packed_avx512bw();
+const PackedTable& packed_avx_vnni();
+/** The same source as packed_avx_vnni, in the encoding of AVX-512. */
+const PackedTable& packed_avx_vnni_evex();
+const PackedTable& packed_avx512_vnni();
+const PackedTable& packed_neon();
+const PackedTable& packed_neon_i8mm();
 
 /** The record of group `g` that has row `r` of a panel. */
 inline const std::byte* record_of(const PackedMatrix& w, const std::byte* panel, int64_t g, int64_t r) {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/isa.h"
+#include "kernels/isa_table.h"
 #include "kernels/qmatmul_table.h"
 #include "kernels/thread_pool.h"
 
@@ -16,12 +16,7 @@ constexpr int64_t kPanelColumns = 1024;   // 64 KB panels stay in L2
 constexpr int64_t kMinPanelRowsOfX = 32;  // below, dequantizing costs more than it saves
 
 const QMatmulTable& table() {
-#if defined(BURIN_KERNELS_X86)
-  if (isa() >= Isa::Avx2) {
-    return qmatmul_avx2();
-  }
-#endif
-  return qmatmul_scalar();
+  return kernels_in_use().qmatmul();
 }
 
 /** A buffer that each thread keeps between calls. `slot` tells buffers in use at the same time apart. */
@@ -79,7 +74,7 @@ void panel_block(const QuantizedMatrix& w, const QMatmulTable& t, const float* x
   for (int64_t from = 0; from < w.columns; from += kPanelColumns) {
     const int64_t count = std::min(kPanelColumns, w.columns - from);
     transpose_panel(rows, w.columns, from, count, panel);
-    t.panel(x + from, w.columns, m, panel, count, out, ldy, from > 0);
+    t.panel({x + from, w.columns, m, count}, panel, {out, ldy, from > 0});
   }
   for (int64_t i = 0; !whole && i < m; ++i) {
     std::copy_n(out + i * ldy, width, y + i * w.rows + begin);

@@ -296,28 +296,28 @@ void dequantize_of(const QuantizedMatrix& w, int64_t row, float* out) {
 
 /** `rows` rows of x against a panel of 16 columns: two accumulators a row. */
 template <int rows>
-void panel_tile(const float* x, int64_t ldx, const float* panel, int64_t k, float* y, int64_t ldy, bool accumulate) {
+void panel_tile(const FloatRows& x, const float* panel, const PanelOutput& out) {
   __m256 low[rows];
   __m256 high[rows];
 #pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) {
-    low[i] = accumulate ? _mm256_loadu_ps(y + i * ldy) : _mm256_setzero_ps();
-    high[i] = accumulate ? _mm256_loadu_ps(y + i * ldy + 8) : _mm256_setzero_ps();
+    low[i] = out.add ? _mm256_loadu_ps(out.y + i * out.ldy) : _mm256_setzero_ps();
+    high[i] = out.add ? _mm256_loadu_ps(out.y + i * out.ldy + 8) : _mm256_setzero_ps();
   }
-  for (int64_t c = 0; c < k; ++c) {
+  for (int64_t c = 0; c < x.width; ++c) {
     const __m256 w_low = _mm256_loadu_ps(panel + c * kPanelRows);
     const __m256 w_high = _mm256_loadu_ps(panel + c * kPanelRows + 8);
 #pragma GCC unroll 6
     for (int i = 0; i < rows; ++i) {
-      const __m256 value = _mm256_broadcast_ss(x + i * ldx + c);
+      const __m256 value = _mm256_broadcast_ss(x.at + i * x.stride + c);
       low[i] = _mm256_fmadd_ps(value, w_low, low[i]);
       high[i] = _mm256_fmadd_ps(value, w_high, high[i]);
     }
   }
 #pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) {
-    _mm256_storeu_ps(y + i * ldy, low[i]);
-    _mm256_storeu_ps(y + i * ldy + 8, high[i]);
+    _mm256_storeu_ps(out.y + i * out.ldy, low[i]);
+    _mm256_storeu_ps(out.y + i * out.ldy + 8, high[i]);
   }
 }
 
@@ -353,17 +353,18 @@ void dequantize_row(const QuantizedMatrix& w, int64_t row, float* out) {
   BURIN_FOR_BITS(w.bits, dequantize_of, w, row, out)
 }
 
-void panel(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
-           bool accumulate) {
+void panel(const FloatRows& x, const float* panel, const PanelOutput& out) {
+  const auto rows_from = [&](int64_t i) { return FloatRows{x.at + i * x.stride, x.stride, x.count - i, x.width}; };
+  const auto to = [&](int64_t i) { return PanelOutput{out.y + i * out.ldy, out.ldy, out.add}; };
   int64_t i = 0;
-  for (; i + 6 <= m; i += 6) {
-    panel_tile<6>(x + i * ldx, ldx, panel, k, y + i * ldy, ldy, accumulate);
+  for (; i + 6 <= x.count; i += 6) {
+    panel_tile<6>(rows_from(i), panel, to(i));
   }
-  for (; i + 2 <= m; i += 2) {
-    panel_tile<2>(x + i * ldx, ldx, panel, k, y + i * ldy, ldy, accumulate);
+  for (; i + 2 <= x.count; i += 2) {
+    panel_tile<2>(rows_from(i), panel, to(i));
   }
-  for (; i < m; ++i) {
-    panel_tile<1>(x + i * ldx, ldx, panel, k, y + i * ldy, ldy, accumulate);
+  for (; i < x.count; ++i) {
+    panel_tile<1>(rows_from(i), panel, to(i));
   }
 }
 

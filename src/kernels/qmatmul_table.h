@@ -1,6 +1,7 @@
 // What one instruction set provides for qmatmul.h. Layouts of prepared activations are private to each set.
 #pragma once
 
+#include "kernels/float_rows.h"
 #include "kernels/qmatmul.h"
 
 namespace burin::kernels {
@@ -14,6 +15,13 @@ struct ExactInput {
   int64_t m;
 };
 
+/** Where a product with a panel goes: row i to y + i * ldy, added to what is there where `add`. */
+struct PanelOutput {
+  float* y;
+  int64_t ldy;
+  bool add;
+};
+
 struct QMatmulTable {
   /** x (columns) -> planes (padded columns) in this set's order, sums (groups). */
   void (*prepare_exact)(const QuantizedMatrix& w, const float* x, float* planes, float* sums);
@@ -21,9 +29,8 @@ struct QMatmulTable {
   void (*exact_rows)(const QuantizedMatrix& w, const ExactInput& x, int64_t begin, int64_t end, float* scratch,
                      float* y);
   void (*dequantize_row)(const QuantizedMatrix& w, int64_t row, float* out);
-  /** y[i * ldy + c] for c < 16: x (m, k) against a panel (k, 16); adds to y where `accumulate`. Null: not provided. */
-  void (*panel)(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
-                bool accumulate);
+  /** Sixteen columns of each row of y: x (m, k) against a panel (k, 16). Null: not provided. */
+  void (*panel)(const FloatRows& x, const float* panel, const PanelOutput& out);
 };
 
 constexpr int64_t kRowBlock = 4;     // rows of W that a vector kernel takes at once
@@ -43,5 +50,6 @@ inline int64_t scratch_floats(const QuantizedMatrix& w, int64_t rows) {
 
 const QMatmulTable& qmatmul_scalar();
 const QMatmulTable& qmatmul_avx2();
+const QMatmulTable& qmatmul_neon();
 
 }  // namespace burin::kernels

@@ -94,6 +94,22 @@ TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarForm) {
   }
 }
 
+/** Sums of integers, fused in one order: nothing is left to differ once it is settled which parts have two terms. */
+TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarFormBitForBit) {
+  for (const MatrixCase& shape : cases()) {
+    Packed w(shape, 7);
+    for (const float second_from : {0.0F, 1e9F}) {
+      const std::vector<float> x = w.plain.random_input(13);
+      set_isa(Isa::Scalar);
+      const std::vector<float> scalar = w.times(x, 13, {second_from});
+      for (const Isa isa : supported_isas()) {
+        set_isa(isa);
+        ASSERT_EQ(w.times(x, 13, {second_from}), scalar) << name(isa) << ", " << shape.bits << " bits";
+      }
+    }
+  }
+}
+
 TEST_F(PackedMatmul, StaysWithinTheErrorOfItsRounding) {
   for (const MatrixCase& shape : cases()) {
     Packed w(shape, 2);

@@ -1,4 +1,7 @@
-// AVX-512 with VNNI: sixteen rows are one register, four products a lane and instruction.
+// Sixteen rows in one register of 512 bits, and the rounding of activations, for packed_tile.h. Included where AVX-512
+// is switched on: everything has internal linkage.
+#pragma once
+
 #include <immintrin.h>
 
 #include <bit>
@@ -8,18 +11,12 @@
 namespace burin::kernels {
 namespace {
 
-struct Avx512 {
+/** All but the sums of products. */
+struct Lanes512 {
   using Codes = __m512i;
   using Floats = __m512;
   static constexpr int kRecords = 2;
   static constexpr int kColumns = 4;
-
-  template <int bits>
-  struct Sum {
-    __m512i value = _mm512_setzero_si512();
-    void add(Codes w, __m512i x) { value = _mm512_dpbusd_epi32(value, w, x); }
-    Floats floats() const { return _mm512_cvtepi32_ps(value); }
-  };
 
   static __m512i spread(const int8_t* x) {
     int32_t four;
@@ -84,10 +81,4 @@ float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
 }
 
 }  // namespace
-
-const PackedTable& packed_avx512() {
-  static constexpr PackedTable kTable{vector_tile<Avx512>, measure_part, round_part};
-  return kTable;
-}
-
 }  // namespace burin::kernels

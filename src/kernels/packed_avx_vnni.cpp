@@ -1,0 +1,9 @@
+#include "kernels/packed_vnni256.h"
+
+namespace burin::kernels {
+
+const PackedTable& packed_avx_vnni() {
+  return kVnni256Table;
+}
+
+}  // namespace burin::kernels

@@ -1,0 +1,142 @@
+// Sixteen rows in two registers of 256 bits, and the rounding of activations, for packed_tile.h. Included where AVX2 is
+// switched on: everything has internal linkage.
+#pragma once
+
+#include <immintrin.h>
+
+#include <bit>
+
+#include "kernels/packed_tile.h"
+
+namespace burin::kernels {
+namespace {
+
+/** All but the sums of products. */
+struct Lanes256 {
+  struct Codes {
+    __m256i a, b;
+  };
+  struct Floats {
+    __m256 a, b;
+  };
+  static constexpr int kRecords = 1;
+
+  static __m256i spread(const int8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm256_set1_epi32(four);
+  }
+
+  static Codes load(const std::byte* from) {
+    const auto* at = reinterpret_cast<const __m256i*>(from);
+    return {_mm256_loadu_si256(at), _mm256_loadu_si256(at + 1)};
+  }
+  static __m256i low_half(__m256i raw) { return _mm256_and_si256(raw, _mm256_set1_epi8(15)); }
+  static __m256i high_half(__m256i raw) { return low_half(_mm256_srli_epi16(raw, 4)); }
+  static Codes low(Codes raw) { return {low_half(raw.a), low_half(raw.b)}; }
+  static Codes high(Codes raw) { return {high_half(raw.a), high_half(raw.b)}; }
+  static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+
+  static Floats zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static Floats factors(const std::byte* from, ScaleType type) {
+    if (type == ScaleType::F32) {
+      const auto* at = reinterpret_cast<const float*>(from);
+      return {_mm256_loadu_ps(at), _mm256_loadu_ps(at + 8)};
+    }
+    const auto* at = reinterpret_cast<const __m128i*>(from);
+    const auto widen = [type](__m128i half) {
+      return type == ScaleType::F16 ? _mm256_cvtph_ps(half)
+                                    : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+    };
+    return {widen(_mm_loadu_si128(at)), widen(_mm_loadu_si128(at + 1))};
+  }
+  static Floats multiply(Floats v, float by) {
+    return {_mm256_mul_ps(v.a, _mm256_set1_ps(by)), _mm256_mul_ps(v.b, _mm256_set1_ps(by))};
+  }
+  static Floats multiply_add(Floats v, float by, Floats plus) {
+    return {_mm256_fmadd_ps(v.a, _mm256_set1_ps(by), plus.a), _mm256_fmadd_ps(v.b, _mm256_set1_ps(by), plus.b)};
+  }
+  static Floats multiply_add(Floats v, Floats by, Floats plus) {
+    return {_mm256_fmadd_ps(v.a, by.a, plus.a), _mm256_fmadd_ps(v.b, by.b, plus.b)};
+  }
+  static void store_eight(float* to, __m256 v, int64_t rows, bool add) {
+    const __m256i mask =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(rows)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    if (add) {
+      v = _mm256_add_ps(v, _mm256_maskload_ps(to, mask));
+    }
+    _mm256_maskstore_ps(to, mask, v);
+  }
+  static void store(float* to, Floats v, int64_t rows, bool add) {
+    store_eight(to, v.a, rows, add);
+    if (rows > 8) {
+      store_eight(to + 8, v.b, rows - 8, add);
+    }
+  }
+};
+
+inline __m256i widen_pairs(__m256i pairs) {
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+inline __m256i to_bytes(const __m256i (&parts)[4]) {
+  const __m256i bytes =
+      _mm256_packs_epi16(_mm256_packs_epi32(parts[0], parts[1]), _mm256_packs_epi32(parts[2], parts[3]));
+  return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+inline __m128i folded_max(__m256i v) {
+  return _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
+PartFacts measure_part(const float* x) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  __m256i top = _mm256_setzero_si256();
+  __m256 squares = _mm256_setzero_ps();
+#pragma GCC unroll 4
+  for (int i = 0; i < 32; i += 8) {
+    const __m256 values = _mm256_loadu_ps(x + i);
+    top = _mm256_max_epu32(top, _mm256_and_si256(_mm256_castps_si256(values), magnitude));
+    squares = _mm256_fmadd_ps(values, values, squares);
+  }
+  __m128i four = folded_max(top);
+  four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
+  four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
+  __m128 sum = _mm_add_ps(_mm256_castps256_ps128(squares), _mm256_extractf128_ps(squares, 1));
+  sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+  sum = _mm_add_ss(sum, _mm_shuffle_ps(sum, sum, 1));
+  return {std::bit_cast<float>(_mm_cvtsi128_si32(four)), _mm_cvtss_f32(sum)};
+}
+
+inline int sum_of(__m256i bytes) {
+  const __m256i words = widen_pairs(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes));
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
+  return _mm_cvtsi128_si32(four);
+}
+
+float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
+  const __m256 by = _mm256_set1_ps(inverse);
+  __m256i rounded[4];
+  __m256i left[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), by);
+    rounded[i] = _mm256_cvtps_epi32(scaled);
+    left[i] = _mm256_cvtps_epi32(
+        _mm256_mul_ps(_mm256_sub_ps(scaled, _mm256_cvtepi32_ps(rounded[i])), _mm256_set1_ps(kSecondSteps)));
+  }
+  const __m256i bytes = to_bytes(rounded);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), bytes);
+  int rest_sum = 0;
+  if (rest != nullptr) {
+    const __m256i rest_bytes = to_bytes(left);
+    rest_sum = sum_of(rest_bytes);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(rest), rest_bytes);
+  }
+  return static_cast<float>(sum_of(bytes)) + 1.0F / kSecondSteps * static_cast<float>(rest_sum);
+}
+
+}  // namespace
+}  // namespace burin::kernels
