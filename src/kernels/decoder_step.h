@@ -39,6 +39,9 @@ struct StepRope {
   bool traditional = false;
   const float* frequencies = nullptr;  // radians per position (dims / 2)
   float input_scale = 1.0F;            // multiplies the rotated part
+  // Or, where `trained_length` is not 0, of a base that grows with the text, from `theta` there by `factor`.
+  int64_t trained_length = 0;
+  double theta = 0.0, factor = 1.0;
 };
 
 struct StepAttention {
@@ -92,8 +95,11 @@ struct StepSequence {
   int64_t count = 0;
 };
 
+constexpr int kKeptBehindWindow = 64;  // tokens: a text may be taken back by as many
+
 /**
- * Runs all layers. Stores of a layer with a window give back the chunks that no query sees any more.
+ * Runs all layers. Stores of a layer with a window give back the chunks that no query sees any more, not even once
+ * kKeptBehindWindow tokens have been taken back.
  * Shapes: h (tokens of all sequences in their order, hidden), replaced. On all threads.
  */
 void decoder_step(const StepPlan& plan, std::span<const StepSequence> sequences, float* h);

@@ -38,7 +38,7 @@ void KvStore::hold(int64_t begin, int64_t end) {
       spare_ = std::move(chunk);
     }
   }
-  for (int64_t i = begin / kChunk; i * kChunk < end; ++i) {
+  for (int64_t i = std::max(first_, begin / kChunk); i * kChunk < end; ++i) {
     auto& chunk = chunks_[static_cast<size_t>(i)];
     if (chunk == nullptr) {
       chunk = spare_ ? std::move(spare_) : std::make_unique<std::byte[]>(static_cast<size_t>(kv_heads_ * head_bytes()));

@@ -19,7 +19,7 @@ class KvStore {
   KvStore(int64_t kv_heads, int64_t head_dim, int64_t group = 0)
       : kv_heads_(kv_heads), head_dim_(head_dim), group_(group) {}
 
-  /** Makes room for tokens [begin, end); chunks that hold earlier ones alone are given back. */
+  /** Makes room for tokens [begin, end); chunks that hold earlier ones alone are given back for good. */
   void hold(int64_t begin, int64_t end);
   /** Writes one head of one token, rounded. Shapes: key, value (head_dim). Threads: any, for other heads or tokens. */
   void write(int64_t token, int64_t kv_head, const float* key, const float* value);

@@ -32,6 +32,24 @@ struct Places {
   int64_t keys, values;
 };
 
+bool rotate_alike(const StepRope& a, const StepRope& b) {
+  return a.dims == b.dims && a.frequencies == b.frequencies && a.trained_length == b.trained_length &&
+         a.theta == b.theta && a.factor == b.factor;
+}
+
+/** For `length` tokens, those of this call among them. Source: mlx-lm 0.32.2 models/rope_utils.py. */
+std::vector<float> dynamic_frequencies(const StepRope& rope, int64_t length) {
+  const auto dims = static_cast<double>(rope.dims);
+  const auto trained = static_cast<double>(rope.trained_length);
+  const double growth = rope.factor * std::max(static_cast<double>(length), trained) / trained - (rope.factor - 1.0);
+  const double theta = rope.theta * std::pow(growth, dims / (dims - 2.0));
+  std::vector<float> frequencies;
+  for (int64_t j = 0; j < rope.dims / 2; ++j) {
+    frequencies.push_back(static_cast<float>(std::pow(theta, -2.0 * static_cast<double>(j) / dims)));
+  }
+  return frequencies;
+}
+
 /** Source: mlx-lm 0.32.2 models/ministral3.py. */
 float query_scale(const StepAttention& a, int64_t position) {
   if (a.temperature_beta == 0.0F) {
@@ -66,19 +84,25 @@ void StepPass::project_qkv(const StepAttention& a) {
 }
 
 void StepPass::prepare_rotation(const StepRope& rope) {
-  if (rope.dims == 0 || (prepared_ != nullptr && prepared_->frequencies == rope.frequencies)) {
+  if (rope.dims == 0 || (prepared_ != nullptr && rotate_alike(*prepared_, rope))) {
     return;
   }
   prepared_ = &rope;
   const int64_t half = rope.dims / 2;
   float* const cosines = room(s_.cosines, rows_ * half);
   float* const sines = room(s_.sines, rows_ * half);
+  std::vector<float> grown;
   for (const StepSlice& slice : slices_) {
+    const float* frequencies = rope.frequencies;
+    if (rope.trained_length != 0) {
+      grown = dynamic_frequencies(rope, slice.sequence->position + slice.sequence->count);
+      frequencies = grown.data();
+    }
     for (int64_t i = 0; i < slice.count; ++i) {
       const auto position = static_cast<float>(slice.position + i);
       for (int64_t j = 0; j < half; ++j) {
-        cosines[(slice.first_row + i) * half + j] = std::cos(position * rope.frequencies[j]);
-        sines[(slice.first_row + i) * half + j] = std::sin(position * rope.frequencies[j]);
+        cosines[(slice.first_row + i) * half + j] = std::cos(position * frequencies[j]);
+        sines[(slice.first_row + i) * half + j] = std::sin(position * frequencies[j]);
       }
     }
   }
@@ -145,7 +169,8 @@ void StepPass::rotate_and_store(const StepAttention& a, size_t layer) {
   const int64_t grain = std::max<int64_t>(1, kGrainValues / Places(a).width);
   for (const StepSlice& slice : slices_) {
     KvStore& store = *slice.sequence->layers[layer];
-    store.hold(a.window == 0 ? 0 : std::max<int64_t>(0, slice.position + 1 - a.window), slice.position + slice.count);
+    const int64_t oldest = slice.position + 1 - a.window - kKeptBehindWindow;
+    store.hold(a.window == 0 ? 0 : std::max<int64_t>(0, oldest), slice.position + slice.count);
     pool().parallel_for(slice.count, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         place_and_store(a, store, slice, i);

@@ -60,8 +60,7 @@ bool trim(CacheList& caches, int count) {
   if (count == 0) {
     return true;
   }
-  const auto can = [count](const auto& cache) { return cache->is_trimmable() && cache->offset() >= count; };
-  if (!std::ranges::all_of(caches, can)) {
+  if (!std::ranges::all_of(caches, [count](const auto& cache) { return cache->is_trimmable(count); })) {
     return false;
   }
   for (const auto& cache : caches) {

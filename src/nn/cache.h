@@ -45,8 +45,8 @@ class Cache {
   virtual ops::Mask make_mask(int new_tokens, int window) const;
   /** Tokens seen so far; the position of the next one. */
   int offset() const { return offset_; }
-  /** Whether tokens can be taken back, now or after `more` have been appended. */
-  virtual bool is_trimmable(int /*more*/ = 0) const { return true; }
+  /** Whether the newest `count` tokens can be taken back, now or after `more` have been appended. */
+  virtual bool is_trimmable(int count, int more = 0) const { return count <= offset_ + more; }
   /** Forgets the newest `count` tokens; returns how many. */
   virtual int trim(int count);
   virtual CacheState state() const = 0;
@@ -130,7 +130,9 @@ class RotatingKVCache : public FloatCache {
   std::optional<KeysAndValues> newest() const override;
   /** Whether it holds the window of a layer: `size` tokens, none of them for good. */
   bool is_window_of(int size) const { return max_size_ == size && keep_ == 0; }
-  bool is_trimmable(int more = 0) const override { return offset_ + more < max_size_; }
+  bool is_trimmable(int count, int more = 0) const override {
+    return Cache::is_trimmable(count, more) && offset_ + more < max_size_;
+  }
   int trim(int count) override;
   CacheState state() const override;
 

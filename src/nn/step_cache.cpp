@@ -12,10 +12,19 @@ mx::array tokens(const mx::array& v, int begin, int end) {
   return mx::slice(v, {0, 0, begin, 0}, {v.shape(0), v.shape(1), end, v.shape(3)});
 }
 
+/** The oldest of `offset` tokens that a window keeps, with `more` behind it. */
+int oldest_after(int offset, int window, int more) {
+  return window == 0 ? 0 : std::max(0, offset - window - more);
+}
+
 }  // namespace
 
 StepCache::StepCache(const CacheShape& shape, ops::LayerStores stores, int offset)
-    : Cache(offset), shape_(shape), stores_(std::move(stores)), newest_(mx::array(0.0F)) {}
+    : Cache(offset),
+      shape_(shape),
+      stores_(std::move(stores)),
+      newest_(mx::array(0.0F)),
+      oldest_(oldest_after(offset, shape.window, 0)) {}
 
 const ops::LayerStores& StepCache::stores(int batch) {
   while (stores_.size() < static_cast<size_t>(batch)) {
@@ -27,6 +36,13 @@ const ops::LayerStores& StepCache::stores(int batch) {
 void StepCache::append(int count, const mx::array& result) {
   offset_ += count;
   newest_ = result;
+  oldest_ = std::max(oldest_, oldest_after(offset_, shape_.window, ops::kKeptBehindWindow));
+}
+
+bool StepCache::is_trimmable(int count, int more) const {
+  const int end = offset_ + more;
+  const int oldest = std::max(oldest_, oldest_after(end, shape_.window, ops::kKeptBehindWindow));
+  return count <= end && (oldest == 0 || end - count - shape_.window >= oldest);
 }
 
 void StepCache::quantize(int group_size) {

@@ -25,8 +25,8 @@ class StepCache : public Cache {
 
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
-  /** As RotatingKVCache has it: not once the window has moved. */
-  bool is_trimmable(int more = 0) const override { return shape_.window == 0 || offset_ + more < shape_.window; }
+  /** Of a window that has moved, some tokens more are there: as many as guesses are taken back. */
+  bool is_trimmable(int count, int more = 0) const override;
   void collect_pending(std::vector<mx::array>& arrays) const override;
   /** As KVCache, or RotatingKVCache, has it, in float32 and evaluated. */
   CacheState state() const override;
@@ -36,7 +36,8 @@ class StepCache : public Cache {
   CacheShape shape_;
   ops::LayerStores stores_;
   std::optional<mx::array> newest_;
-  int group_ = 0;  // of int8; 0: bfloat16
+  int group_ = 0;   // of int8; 0: bfloat16
+  int oldest_ = 0;  // token that is there for sure
 };
 
 /** What `cache` remembers in the form of a decoder step; null where a step cannot go on from it. */

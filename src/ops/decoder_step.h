@@ -10,6 +10,7 @@
 
 namespace burin::ops {
 
+using kernels::kKeptBehindWindow;
 using kernels::KvStore;
 using kernels::StepActivation;
 using kernels::StepAttention;

@@ -228,7 +228,7 @@ TEST_P(DecoderStep, AWindowIsAllThatIsHeld) {
   const int64_t chunk = KvStore::kChunk * stores.layers[0].token_bytes();
   for (size_t i = 0; i < 2; ++i) {
     const bool window = decoder.plan.layers[i].attention.window != 0;
-    EXPECT_EQ(stores.layers[i].nbytes() / chunk, window ? 3 : 11);
+    EXPECT_EQ(stores.layers[i].nbytes() / chunk, window ? 4 : 11);
   }
 }
 
