@@ -79,8 +79,8 @@ bool Sequence::prefill(std::span<const int32_t> ids, const PrefillOptions& optio
   return !options.cancelled();
 }
 
-bool Sequence::is_trimmable(int more) const {
-  return std::ranges::all_of(layers_, [more](const auto& layer) { return layer->is_trimmable(more); });
+bool Sequence::is_trimmable(int count, int more) const {
+  return std::ranges::all_of(layers_, [=](const auto& layer) { return layer->is_trimmable(count, more); });
 }
 
 void Sequence::trim(int count) {

@@ -43,7 +43,8 @@ class Sequence {
 
   /** Tokens run so far. */
   int size() const { return layers_.front()->offset(); }
-  bool is_trimmable(int more) const;
+  /** Whether the newest `count` tokens can be taken back after `more` have been run. */
+  bool is_trimmable(int count, int more) const;
   /** Takes the newest `count` tokens back; what cannot be taken back is forgotten altogether. */
   void trim(int count);
   /** Forgets what is not the beginning of `ids`; at least the last of them is left to run. Returns what stayed. */

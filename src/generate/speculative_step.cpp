@@ -12,7 +12,7 @@ bool SpeculativeStep::prefill(std::span<const int32_t> prompt_ids, const Prefill
 
 std::vector<int32_t> SpeculativeStep::drafts(int left) {
   const int count = std::min(count_, left - 1);
-  if (count <= 0 || !sequence_.is_trimmable(count + 1)) {
+  if (count <= 0 || !sequence_.is_trimmable(count, count + 1)) {
     return {};
   }
   std::vector<int32_t> guesses = drafter_->draft(known_part(ids_), count);

@@ -65,21 +65,66 @@ void rms_norm_row(const float* x, const float* weight, int64_t count, float eps,
   });
 }
 
-void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+/** x - mean goes to `out` first: missing lanes come back from there as zero. */
+void layer_norm_row(const float* x, const float* weight, const float* bias, int64_t count, float eps, float* out) {
+  __m256 sum = _mm256_setzero_ps();
+  by_eight(count, [&](int64_t i, auto load, auto) { sum = _mm256_add_ps(sum, load(x + i)); });
+  const __m256 mean = _mm256_set1_ps(horizontal_sum(sum) / static_cast<float>(count));
+  __m256 squares = _mm256_setzero_ps();
   by_eight(count, [&](int64_t i, auto load, auto store) {
-    const __m256 g = load(gate + i);
-    store(out + i, _mm256_mul_ps(gated(g, g), load(up + i)));
+    store(out + i, _mm256_sub_ps(load(x + i), mean));
+    const __m256 v = load(out + i);
+    squares = _mm256_fmadd_ps(v, v, squares);
+  });
+  const __m128 variance = _mm_set_ss(horizontal_sum(squares) / static_cast<float>(count) + eps);
+  const __m256 scale = _mm256_set1_ps(1.0F / _mm_cvtss_f32(_mm_sqrt_ss(variance)));
+  by_eight(count, [&](int64_t i, auto load, auto store) {
+    __m256 v = _mm256_mul_ps(load(out + i), scale);
+    v = weight != nullptr ? _mm256_mul_ps(v, load(weight + i)) : v;
+    store(out + i, bias != nullptr ? _mm256_add_ps(v, load(bias + i)) : v);
   });
 }
 
-/** 0.5 (1 + tanh(u)) is the sigmoid of 2u. */
-void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
-  const __m256 two_roots = _mm256_set1_ps(2 * 0.7978845608028654F);
+/** out = activation(gate) * up, or activation(gate) where there is no `up`. */
+template <typename Activation>
+inline void activate(const float* gate, const float* up, int64_t count, float* out, Activation&& activation) {
   by_eight(count, [&](int64_t i, auto load, auto store) {
-    const __m256 g = load(gate + i);
+    const __m256 v = activation(load(gate + i));
+    store(out + i, up != nullptr ? _mm256_mul_ps(v, load(up + i)) : v);
+  });
+}
+
+void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+  activate(gate, up, count, out, [](__m256 g) { return gated(g, g); });
+}
+
+/** 0.5 (1 + tanh(u)) is the sigmoid of 2u. */
+void gelu_tanh_range(const float* gate, const float* up, int64_t count, float* out) {
+  const __m256 two_roots = _mm256_set1_ps(2 * 0.7978845608028654F);
+  activate(gate, up, count, out, [two_roots](__m256 g) {
     const __m256 cube = _mm256_mul_ps(_mm256_mul_ps(g, g), g);
-    const __m256 u = _mm256_mul_ps(two_roots, _mm256_fmadd_ps(_mm256_set1_ps(0.044715F), cube, g));
-    store(out + i, _mm256_mul_ps(gated(g, u), load(up + i)));
+    return gated(g, _mm256_mul_ps(two_roots, _mm256_fmadd_ps(_mm256_set1_ps(0.044715F), cube, g)));
+  });
+}
+
+/** max(x, 0) - |x| erfc(|x| / sqrt 2) / 2, erfc by Abramowitz and Stegun 7.1.26 (error below 1.5e-7). */
+void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+  activate(gate, up, count, out, [](__m256 g) {
+    const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), g);
+    const __m256 z = _mm256_mul_ps(size, _mm256_set1_ps(0.70710678118654752F));
+    const __m256 one = _mm256_set1_ps(1.0F);
+    const __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3275911F), z, one));
+    const float factors[] = {-1.453152027F, 1.421413741F, -0.284496736F, 0.254829592F};
+    __m256 sum = _mm256_set1_ps(1.061405429F);
+#pragma GCC unroll 4
+    for (const float c : factors) {
+      sum = _mm256_fmadd_ps(sum, t, _mm256_set1_ps(c));
+    }
+    const __m256 minus_square = _mm256_mul_ps(_mm256_xor_ps(z, _mm256_set1_ps(-0.0F)), z);
+    const __m256 half_erfc =
+        _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(sum, t), _mm256_set1_ps(0.5F)), exp_of(minus_square));
+    const __m256 small = _mm256_mul_ps(_mm256_min_ps(_mm256_set1_ps(100.0F), size), half_erfc);  // NaN stays
+    return _mm256_sub_ps(_mm256_max_ps(_mm256_setzero_ps(), g), small);
   });
 }
 
@@ -246,11 +291,32 @@ void multiply(float* x, int64_t count, float by) {
   by_eight(count, [&](int64_t i, auto load, auto store) { store(x + i, _mm256_mul_ps(load(x + i), factor)); });
 }
 
+/** tanh(u) is 1 - 2 / (1 + e^2u). */
+void softcap(float* x, int64_t count, float cap) {
+  const __m256 two_over_cap = _mm256_set1_ps(2.0F / cap);
+  const __m256 one = _mm256_set1_ps(1.0F);
+  by_eight(count, [&](int64_t i, auto load, auto store) {
+    const __m256 growth = exp_of(_mm256_mul_ps(load(x + i), two_over_cap));
+    const __m256 tanh = _mm256_sub_ps(one, _mm256_div_ps(_mm256_set1_ps(2.0F), _mm256_add_ps(one, growth)));
+    store(x + i, _mm256_mul_ps(_mm256_set1_ps(cap), tanh));
+  });
+}
+
 }  // namespace
 
 const FusedTable& fused_avx2() {
-  static constexpr FusedTable kTable{rms_norm_row, swiglu_range, gelu_range,   rotate_halves, dot_keys,
-                                     add_values,   largest,      exponentials, multiply};
+  static constexpr FusedTable kTable{.rms_norm_row = rms_norm_row,
+                                     .layer_norm_row = layer_norm_row,
+                                     .swiglu = swiglu_range,
+                                     .gelu_tanh_mul = gelu_tanh_range,
+                                     .gelu_mul = gelu_range,
+                                     .rotate_halves = rotate_halves,
+                                     .dot_keys = dot_keys,
+                                     .add_values = add_values,
+                                     .largest = largest,
+                                     .exponentials = exponentials,
+                                     .multiply = multiply,
+                                     .softcap = softcap};
   return kTable;
 }
 

@@ -66,20 +66,62 @@ void rms_norm_row(const float* x, const float* weight, int64_t count, float eps,
   });
 }
 
-void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+/** x - mean goes to `out` first: missing lanes come back from there as zero. */
+void layer_norm_row(const float* x, const float* weight, const float* bias, int64_t count, float eps, float* out) {
+  float32x4_t sum = vdupq_n_f32(0.0F);
+  by_four(count, [&](int64_t i, auto load, auto) { sum = vaddq_f32(sum, load(x + i)); });
+  const float32x4_t mean = vdupq_n_f32(vaddvq_f32(sum) / static_cast<float>(count));
+  float32x4_t squares = vdupq_n_f32(0.0F);
   by_four(count, [&](int64_t i, auto load, auto store) {
-    const float32x4_t g = load(gate + i);
-    store(out + i, vmulq_f32(gated(g, g), load(up + i)));
+    store(out + i, vsubq_f32(load(x + i), mean));
+    const float32x4_t v = load(out + i);
+    squares = vfmaq_f32(squares, v, v);
+  });
+  const float scale = 1.0F / __builtin_sqrtf(vaddvq_f32(squares) / static_cast<float>(count) + eps);
+  by_four(count, [&](int64_t i, auto load, auto store) {
+    float32x4_t v = vmulq_n_f32(load(out + i), scale);
+    v = weight != nullptr ? vmulq_f32(v, load(weight + i)) : v;
+    store(out + i, bias != nullptr ? vaddq_f32(v, load(bias + i)) : v);
   });
 }
 
-/** 0.5 (1 + tanh(u)) is the sigmoid of 2u. */
-void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+/** out = activation(gate) * up, or activation(gate) where there is no `up`. */
+template <typename Activation>
+inline void activate(const float* gate, const float* up, int64_t count, float* out, Activation&& activation) {
   by_four(count, [&](int64_t i, auto load, auto store) {
-    const float32x4_t g = load(gate + i);
+    const float32x4_t v = activation(load(gate + i));
+    store(out + i, up != nullptr ? vmulq_f32(v, load(up + i)) : v);
+  });
+}
+
+void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+  activate(gate, up, count, out, [](float32x4_t g) { return gated(g, g); });
+}
+
+/** 0.5 (1 + tanh(u)) is the sigmoid of 2u. */
+void gelu_tanh_range(const float* gate, const float* up, int64_t count, float* out) {
+  activate(gate, up, count, out, [](float32x4_t g) {
     const float32x4_t cube = vmulq_f32(vmulq_f32(g, g), g);
-    const float32x4_t u = vmulq_n_f32(vfmaq_n_f32(g, cube, 0.044715F), 2 * 0.7978845608028654F);
-    store(out + i, vmulq_f32(gated(g, u), load(up + i)));
+    return gated(g, vmulq_n_f32(vfmaq_n_f32(g, cube, 0.044715F), 2 * 0.7978845608028654F));
+  });
+}
+
+/** As gelu_range in fused_avx2.cpp, step by step. */
+void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+  activate(gate, up, count, out, [](float32x4_t g) {
+    const float32x4_t size = vabsq_f32(g);
+    const float32x4_t z = vmulq_n_f32(size, 0.70710678118654752F);
+    const float32x4_t one = vdupq_n_f32(1.0F);
+    const float32x4_t t = vdivq_f32(one, vfmaq_n_f32(one, z, 0.3275911F));
+    const float factors[] = {-1.453152027F, 1.421413741F, -0.284496736F, 0.254829592F};
+    float32x4_t sum = vdupq_n_f32(1.061405429F);
+#pragma GCC unroll 4
+    for (const float c : factors) {
+      sum = vfmaq_f32(vdupq_n_f32(c), sum, t);
+    }
+    const float32x4_t half_erfc = vmulq_f32(vmulq_n_f32(vmulq_f32(sum, t), 0.5F), exp_of(vnegq_f32(vmulq_f32(z, z))));
+    const float32x4_t small = vmulq_f32(vminq_f32(vdupq_n_f32(100.0F), size), half_erfc);
+    return vsubq_f32(vmaxq_f32(vdupq_n_f32(0.0F), g), small);
   });
 }
 
@@ -191,11 +233,31 @@ void multiply(float* x, int64_t count, float by) {
   by_four(count, [&](int64_t i, auto load, auto store) { store(x + i, vmulq_n_f32(load(x + i), by)); });
 }
 
+/** tanh(u) is 1 - 2 / (1 + e^2u). */
+void softcap(float* x, int64_t count, float cap) {
+  const float32x4_t one = vdupq_n_f32(1.0F);
+  by_four(count, [&](int64_t i, auto load, auto store) {
+    const float32x4_t growth = exp_of(vmulq_n_f32(load(x + i), 2.0F / cap));
+    const float32x4_t tanh = vsubq_f32(one, vdivq_f32(vdupq_n_f32(2.0F), vaddq_f32(one, growth)));
+    store(x + i, vmulq_n_f32(tanh, cap));
+  });
+}
+
 }  // namespace
 
 const FusedTable& fused_neon() {
-  static constexpr FusedTable kTable{rms_norm_row, swiglu_range, gelu_range,   rotate_halves, dot_keys,
-                                     add_values,   largest,      exponentials, multiply};
+  static constexpr FusedTable kTable{.rms_norm_row = rms_norm_row,
+                                     .layer_norm_row = layer_norm_row,
+                                     .swiglu = swiglu_range,
+                                     .gelu_tanh_mul = gelu_tanh_range,
+                                     .gelu_mul = gelu_range,
+                                     .rotate_halves = rotate_halves,
+                                     .dot_keys = dot_keys,
+                                     .add_values = add_values,
+                                     .largest = largest,
+                                     .exponentials = exponentials,
+                                     .multiply = multiply,
+                                     .softcap = softcap};
   return kTable;
 }
 

@@ -18,17 +18,47 @@ void rms_norm_row(const float* x, const float* weight, int64_t count, float eps,
   }
 }
 
-void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+void layer_norm_row(const float* x, const float* weight, const float* bias, int64_t count, float eps, float* out) {
+  float sum = 0;
   for (int64_t i = 0; i < count; ++i) {
-    out[i] = gate[i] / (1.0F + std::exp(-gate[i])) * up[i];
+    sum += x[i];
+  }
+  const float mean = sum / static_cast<float>(count);
+  float squares = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    squares += (x[i] - mean) * (x[i] - mean);
+  }
+  const float scale = 1.0F / std::sqrt(squares / static_cast<float>(count) + eps);
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = (x[i] - mean) * scale * (weight != nullptr ? weight[i] : 1.0F) + (bias != nullptr ? bias[i] : 0.0F);
   }
 }
 
-void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+float factor(const float* up, int64_t i) {
+  return up != nullptr ? up[i] : 1.0F;
+}
+
+void swiglu_range(const float* gate, const float* up, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = gate[i] / (1.0F + std::exp(-gate[i])) * factor(up, i);
+  }
+}
+
+void gelu_tanh_range(const float* gate, const float* up, int64_t count, float* out) {
   constexpr float kRoot = 0.7978845608028654F;  // sqrt(2 / pi)
   for (int64_t i = 0; i < count; ++i) {
     const float g = gate[i];
-    out[i] = 0.5F * g * (1.0F + std::tanh(kRoot * (g + 0.044715F * g * g * g))) * up[i];
+    out[i] = 0.5F * g * (1.0F + std::tanh(kRoot * (g + 0.044715F * g * g * g))) * factor(up, i);
+  }
+}
+
+/** x (1 + erf(x / sqrt 2)) / 2 without a difference of near numbers; beyond 100 the small part is zero. */
+void gelu_range(const float* gate, const float* up, int64_t count, float* out) {
+  constexpr float kHalfRoot = 0.70710678118654752F;
+  for (int64_t i = 0; i < count; ++i) {
+    const float size = std::abs(gate[i]);
+    const float small = std::min(size, 100.0F) * 0.5F * std::erfc(kHalfRoot * size);
+    out[i] = (std::max(gate[i], 0.0F) - small) * factor(up, i);
   }
 }
 
@@ -86,11 +116,27 @@ void multiply(float* x, int64_t count, float by) {
   }
 }
 
+void softcap(float* x, int64_t count, float cap) {
+  for (int64_t i = 0; i < count; ++i) {
+    x[i] = cap * std::tanh(x[i] / cap);
+  }
+}
+
 }  // namespace
 
 const FusedTable& fused_scalar() {
-  static constexpr FusedTable kTable{rms_norm_row, swiglu_range, gelu_range,   rotate_halves, dot_keys,
-                                     add_values,   largest,      exponentials, multiply};
+  static constexpr FusedTable kTable{.rms_norm_row = rms_norm_row,
+                                     .layer_norm_row = layer_norm_row,
+                                     .swiglu = swiglu_range,
+                                     .gelu_tanh_mul = gelu_tanh_range,
+                                     .gelu_mul = gelu_range,
+                                     .rotate_halves = rotate_halves,
+                                     .dot_keys = dot_keys,
+                                     .add_values = add_values,
+                                     .largest = largest,
+                                     .exponentials = exponentials,
+                                     .multiply = multiply,
+                                     .softcap = softcap};
   return kTable;
 }
 

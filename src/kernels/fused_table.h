@@ -9,8 +9,12 @@ namespace burin::kernels {
 
 struct FusedTable {
   void (*rms_norm_row)(const float* x, const float* weight, int64_t count, float eps, float* out);
+  /** (x - mean) / sqrt(variance + eps) * weight + bias; `weight` and `bias` may be null, `out` may be `x`. */
+  void (*layer_norm_row)(const float* x, const float* weight, const float* bias, int64_t count, float eps, float* out);
+  // act(gate) * up; act(gate) alone where `up` is null
   void (*swiglu)(const float* gate, const float* up, int64_t count, float* out);
   void (*gelu_tanh_mul)(const float* gate, const float* up, int64_t count, float* out);
+  void (*gelu_mul)(const float* gate, const float* up, int64_t count, float* out);  // gelu by erf
   /** out_i = x_i c_i - x_{i+half} s_i, out_{i+half} = x_i s_i + x_{i+half} c_i. */
   void (*rotate_halves)(const float* x, const float* cosines, const float* sines, int64_t half, float* out);
 
@@ -22,6 +26,8 @@ struct FusedTable {
   /** x_i = exp(x_i - top); returns their sum. */
   float (*exponentials)(float* x, int64_t count, float top);
   void (*multiply)(float* x, int64_t count, float by);
+  /** x_i = cap * tanh(x_i / cap). */
+  void (*softcap)(float* x, int64_t count, float cap);
 };
 
 const FusedTable& fused_scalar();

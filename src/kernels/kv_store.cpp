@@ -2,51 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "kernels/fused_table.h"
 #include "kernels/half.h"
-#include "kernels/isa_table.h"
-#include "kernels/kv_table.h"
 
 namespace burin::kernels {
 namespace {
-
-constexpr float kNothing = -std::numeric_limits<float>::infinity();
-
-const KvTable& table() {
-  return kernels_in_use().kv();
-}
-
-/** Running softmax of some rows. */
-struct State {
-  std::vector<float> acc, scores, top, sum;
-
-  void start(int64_t rows, int64_t head_dim) {
-    acc.assign(static_cast<size_t>(rows * head_dim), 0.0F);
-    scores.resize(static_cast<size_t>(rows * KvStore::kChunk));
-    top.assign(static_cast<size_t>(rows), kNothing);
-    sum.assign(static_cast<size_t>(rows), 0.0F);
-  }
-
-  /** Turns a row's scores of one chunk into weights; `seen` of them count. */
-  void weigh(const FusedTable& t, int64_t r, int64_t seen, int64_t head_dim) {
-    float* const row = scores.data() + r * KvStore::kChunk;
-    std::fill(row + std::max<int64_t>(seen, 0), row + KvStore::kChunk, 0.0F);
-    if (seen <= 0) {
-      return;
-    }
-    float& highest = top[static_cast<size_t>(r)];
-    const float largest = t.largest(row, seen);
-    if (largest > highest) {
-      const float shrink = std::exp(highest - largest);
-      t.multiply(acc.data() + r * head_dim, head_dim, shrink);
-      sum[static_cast<size_t>(r)] *= shrink;
-      highest = largest;
-    }
-    sum[static_cast<size_t>(r)] += t.exponentials(row, seen, highest);
-  }
-};
 
 /** `count` numbers as int8, `stride` apart; returns what one step is worth: NaN where some number is none. */
 float round_group(const float* from, int64_t count, int8_t* to, int64_t stride) {
@@ -69,30 +29,26 @@ float round_group(const float* from, int64_t count, int8_t* to, int64_t stride) 
   return largest / 127.0F;
 }
 
-/** Softmax attention over elements of type T. */
-template <typename T>
-void attend(const KvFunctions<T>& functions, const KvStore& store, const KvQueries& queries, State& state) {
-  const FusedTable& f = fused_table();
-  const int64_t d = store.head_dim();
-  const int64_t end = *std::max_element(queries.visible, queries.visible + queries.rows);
-  for (int64_t begin = 0; begin < end; begin += KvStore::kChunk) {
-    const auto view = store.view<T>(begin / KvStore::kChunk, queries.kv_head);
-    const int64_t count = std::min(KvStore::kChunk, end - begin);
-    const int64_t blocks = (count + KvStore::kBlock - 1) / KvStore::kBlock;
-    functions.dot_keys(queries.q, queries.rows, store, view, blocks, state.scores.data());
-    for (int64_t r = 0; r < queries.rows; ++r) {
-      state.weigh(f, r, std::min(count, queries.visible[r] - begin), d);
+}  // namespace
+
+void KvStore::hold(int64_t begin, int64_t end) {
+  chunks_.resize(std::max(chunks_.size(), static_cast<size_t>((end + kChunk - 1) / kChunk)));
+  for (; first_ < begin / kChunk; ++first_) {
+    if (auto& chunk = chunks_[static_cast<size_t>(first_)]) {
+      spare_ = std::move(chunk);
     }
-    functions.add_values(state.scores.data(), queries.rows, store, view, count, state.acc.data());
+  }
+  for (int64_t i = std::max(first_, begin / kChunk); i * kChunk < end; ++i) {
+    auto& chunk = chunks_[static_cast<size_t>(i)];
+    if (chunk == nullptr) {
+      chunk = spare_ ? std::move(spare_) : std::make_unique<std::byte[]>(static_cast<size_t>(kv_heads_ * head_bytes()));
+    }
   }
 }
 
-}  // namespace
-
-void KvStore::reserve(int64_t count) {
-  while (static_cast<int64_t>(chunks_.size()) * kChunk < count) {
-    chunks_.push_back(std::make_unique<std::byte[]>(static_cast<size_t>(kv_heads_ * head_bytes())));
-  }
+int64_t KvStore::nbytes() const {
+  const auto held = std::count_if(chunks_.begin(), chunks_.end(), [](const auto& chunk) { return chunk != nullptr; });
+  return (held + (spare_ ? 1 : 0)) * kv_heads_ * head_bytes();
 }
 
 void KvStore::write(int64_t token, int64_t kv_head, const float* key, const float* value) {
@@ -130,23 +86,6 @@ void KvStore::read(int64_t token, int64_t kv_head, float* key, float* value) con
     const int64_t g = d / group_;
     key[d] = from.key_scales[g * kChunk + t] * static_cast<float>(from.keys[in_keys + d * kBlock]);
     value[d] = from.value_scales[t * groups() + g] * static_cast<float>(from.values[t * head_dim_ + d]);
-  }
-}
-
-void kv_attention(const KvStore& store, const KvQueries& queries) {
-  const int64_t d = store.head_dim();
-  thread_local State state;
-  state.start(queries.rows, d);
-  if (store.group() == 0) {
-    attend(table().bfloat16, store, queries, state);
-  } else {
-    attend(table().int8, store, queries, state);
-  }
-  for (int64_t r = 0; r < queries.rows; ++r) {
-    const float inverse = 1.0F / state.sum[static_cast<size_t>(r)];
-    for (int64_t i = 0; i < d; ++i) {
-      queries.out[r][i] = state.acc[static_cast<size_t>(r * d + i)] * inverse;
-    }
   }
 }
 

@@ -1,5 +1,5 @@
-// Keys and values of one layer and one sequence as bfloat16 or int8, in the order in which attention reads them, and
-// the softmax attention over them. Grows by chunks: nothing is moved.
+// Keys and values of one layer and one sequence as bfloat16 or int8, in the order in which attention reads them.
+// Grows by chunks: nothing is moved.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class KvStore {
   KvStore(int64_t kv_heads, int64_t head_dim, int64_t group = 0)
       : kv_heads_(kv_heads), head_dim_(head_dim), group_(group) {}
 
-  /** Makes room for tokens [0, count). */
-  void reserve(int64_t count);
+  /** Makes room for tokens [begin, end); chunks that hold earlier ones alone are given back for good. */
+  void hold(int64_t begin, int64_t end);
   /** Writes one head of one token, rounded. Shapes: key, value (head_dim). Threads: any, for other heads or tokens. */
   void write(int64_t token, int64_t kv_head, const float* key, const float* value);
   /** Shapes: key, value (head_dim). */
@@ -51,24 +51,16 @@ class KvStore {
   int64_t groups() const { return group_ == 0 ? 0 : head_dim_ / group_; }
   /** Of one token. */
   int64_t token_bytes() const { return kv_heads_ * head_bytes() / kChunk; }
+  /** Of all chunks. */
+  int64_t nbytes() const;
 
  private:
   int64_t head_bytes() const { return kChunk * 2 * (group_ == 0 ? 2 * head_dim_ : head_dim_ + 4 * groups()); }
 
   int64_t kv_heads_, head_dim_, group_;
-  std::vector<std::unique_ptr<std::byte[]>> chunks_;  // (kv_heads, keys | values | scales)
+  std::vector<std::unique_ptr<std::byte[]>> chunks_;  // (kv_heads, keys | values | scales); null: given back
+  std::unique_ptr<std::byte[]> spare_;
+  int64_t first_ = 0;  // chunk that is held
 };
-
-/** Query rows that look at one KV head; row r sees the tokens before `visible[r]`. */
-struct KvQueries {
-  int64_t kv_head;
-  int64_t rows;
-  const float* const* q;   // (head_dim) each, multiplied by the scale
-  float* const* out;       // (head_dim) each
-  const int64_t* visible;  // at least 1
-};
-
-/** out[r] = softmax(q[r] k^T) v. On the caller's thread. */
-void kv_attention(const KvStore& store, const KvQueries& queries);
 
 }  // namespace burin::kernels

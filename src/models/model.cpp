@@ -25,6 +25,9 @@ class DecoderModel : public Model {
   mx::array logits(const mx::array& ids, nn::CacheList& cache) const override {
     return decoder_.head(decoder_.hidden(ids, cache));
   }
+  mx::array part_logits(const mx::array& ids, const std::vector<nn::SequencePart>& parts) const override {
+    return decoder_.head(decoder_.wanted_hidden(ids, parts));
+  }
   mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const override {
     const mx::array h = decoder_.hidden(ids, cache);
     const mx::array last = mx::slice(h, {0, h.shape(1) - 1, 0}, {h.shape(0), h.shape(1), h.shape(2)});
@@ -34,19 +37,17 @@ class DecoderModel : public Model {
     return adopt(nn::make_caches(options, cache_shapes_));
   }
   nn::CacheList adopt(nn::CacheList caches) const override {
-    const auto whole = [](const auto& cache) { return dynamic_cast<const nn::KVCache*>(cache.get()) != nullptr; };
-    if (!decoder_.has_plan() || !std::ranges::all_of(caches, whole)) {
+    if (!decoder_.has_plan()) {
       return caches;
     }
+    nn::CacheList steps;
     for (size_t i = 0; i < caches.size(); ++i) {
-      const nn::CacheState state = caches[i]->state();
-      const int offset = caches[i]->offset();
-      caches[i] = offset == 0 ? std::make_unique<nn::StepCache>(cache_shapes_[i])
-                              : std::make_unique<nn::StepCache>(
-                                    cache_shapes_[i],
-                                    ops::store_rows(state.arrays.at("0"), state.arrays.at("1"), offset), offset);
+      steps.push_back(nn::make_step_cache(*caches[i], cache_shapes_[i]));
+      if (!steps.back()) {
+        return caches;
+      }
     }
-    return caches;
+    return steps;
   }
   const std::vector<nn::CacheShape>& cache_shapes() const override { return cache_shapes_; }
   const ModelFacts& facts() const override { return facts_; }
@@ -120,6 +121,18 @@ void refuse_custom_code(const JsonView& config) {
 }
 
 }  // namespace
+
+mx::array Model::part_logits(const mx::array& ids, const std::vector<nn::SequencePart>& parts) const {
+  std::vector<mx::array> rows;
+  int begin = 0;
+  for (const nn::SequencePart& part : parts) {
+    const mx::array own = mx::expand_dims(mx::slice(ids, {begin}, {begin + part.count}), 0);
+    const mx::array all = mx::squeeze(logits(own, *part.cache), 0);
+    rows.push_back(mx::slice(all, {part.count - part.wanted, 0}, all.shape()));
+    begin += part.count;
+  }
+  return mx::concatenate(rows, 0);
+}
 
 std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOptions& options) {
   const Json json = read_json_file(model_dir / "config.json", {.max_bytes = size_t{16} << 20});

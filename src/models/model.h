@@ -28,6 +28,9 @@ class Model {
   virtual ~Model() = default;
   /** Shapes: ids (B, L) int32 -> logits (B, L, V), float32 on the CPU; appends to `cache`. */
   virtual mx::array logits(const mx::array& ids, nn::CacheList& cache) const = 0;
+  /** Several sequences at once, each at its own position: the logits that the parts want, one part after another.
+   * Shapes: ids (sum of `count`) -> (sum of `wanted`, V). */
+  virtual mx::array part_logits(const mx::array& ids, const std::vector<nn::SequencePart>& parts) const;
   /** Shapes: ids (B, L) -> logits of the last position (B, V). */
   virtual mx::array last_logits(const mx::array& ids, nn::CacheList& cache) const = 0;
   /** Throws: InvalidArgument for options that this model cannot have. */

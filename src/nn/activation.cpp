@@ -21,6 +21,24 @@ mx::array gelu_tanh(const mx::array& x) {
   return mx::multiply(mx::multiply(scalar_like(0.5, x), x), mx::add(scalar_like(1.0, x), inner));
 }
 
+ops::StepActivation step_form(Activation kind) {
+  switch (kind) {
+    case Activation::Silu:
+      break;
+    case Activation::Gelu:
+      return ops::StepActivation::Gelu;
+    case Activation::GeluTanh:
+      return ops::StepActivation::GeluTanh;
+    case Activation::Relu2:
+      return ops::StepActivation::Relu2;
+    case Activation::XieLU:
+      return ops::StepActivation::XieLU;
+    case Activation::GeGelu:
+      return ops::StepActivation::GeGelu;
+  }
+  return ops::StepActivation::Silu;
+}
+
 mx::array softplus(const mx::array& x) {
   return mx::logaddexp(x, scalar_like(0.0, x));
 }
@@ -80,6 +98,15 @@ mx::array ActivationFunction::gated(const mx::array& gate, const mx::array& up) 
     return gegelu(gate, up);
   }
   return kind_ == Activation::GeluTanh ? ops::gelu_tanh_mul(gate, up) : mx::multiply((*this)(gate), up);
+}
+
+void ActivationFunction::plan(ops::StepFfn& to) const {
+  to.activation = step_form(kind_);
+  to.limit = static_cast<float>(limit_);
+  if (xielu_) {
+    const auto number = [](const mx::array& a) { return mx::astype(a, mx::float32).item<float>(); };
+    to.xielu = {number(xielu_->positive), number(xielu_->negative), number(xielu_->beta), number(xielu_->eps)};
+  }
 }
 
 }  // namespace burin::nn

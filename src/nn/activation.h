@@ -6,6 +6,7 @@
 
 #include "nn/parameters.h"
 #include "nn/spec.h"
+#include "ops/decoder_step.h"
 
 namespace burin::nn {
 
@@ -15,6 +16,7 @@ class ActivationFunction {
   ActivationFunction(Parameters& parameters, const std::string& path, Activation kind, double limit);
   mx::array operator()(const mx::array& x) const;
   mx::array gated(const mx::array& gate, const mx::array& up) const;
+  void plan(ops::StepFfn& to) const;
 
  private:
   struct XieLU {

@@ -77,30 +77,32 @@ mx::array Attention::operator()(const mx::array& x, const ops::Mask& mask, Cache
   return o_proj_(mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {x.shape(0), x.shape(1), -1}));
 }
 
-/** What a step of all layers knows how to do. */
-bool Attention::is_plain() const {
-  const bool every_key = spec_.window == 0 && spec_.sparsity.block_size == 0;
-  const bool plain_scores = spec_.softcap == 0.0 && spec_.temperature_beta == 0.0;
-  const bool norm_first = !spec_.norm_after_rope || spec_.qk_norm == QkNorm::None;
-  return every_key && plain_scores && norm_first && spec_.head_dim % 16 == 0 && spec_.heads % spec_.kv_heads == 0 &&
-         spec_.layout != QkvLayout::Groups;
+bool Attention::can_plan() const {
+  const bool side_by_side = spec_.qk_norm != QkNorm::Whole || spec_.layout != QkvLayout::Groups;
+  return spec_.sparsity.block_size == 0 && side_by_side && spec_.head_dim % 16 == 0 &&
+         spec_.heads % spec_.kv_heads == 0;
 }
 
-bool Attention::plan(ops::DecoderPlan& plan, ops::StepLayer& to) const {
-  if (!is_plain()) {
-    return false;
-  }
-  to.heads = spec_.heads;
-  to.kv_heads = spec_.kv_heads;
-  to.head_dim = spec_.head_dim;
-  to.scale = static_cast<float>(spec_.scale);
-  bool fits = q_norm_.plan(plan, to.q_norm) && k_norm_.plan(plan, to.k_norm) && rope_.plan(plan, to.rope);
+bool Attention::plan(ops::DecoderPlan& plan, ops::StepAttention& to) const {
+  to = {.heads = spec_.heads,
+        .kv_heads = spec_.kv_heads,
+        .head_dim = spec_.head_dim,
+        .grouped = spec_.layout == QkvLayout::Groups,
+        .norm_after_rope = spec_.norm_after_rope,
+        .scale = static_cast<float>(spec_.scale),
+        .temperature_beta = static_cast<float>(spec_.temperature_beta),
+        .temperature_length = spec_.temperature_length,
+        .window = spec_.window,
+        .softcap = static_cast<float>(spec_.softcap)};
+  q_norm_.plan(plan, to.q_norm);
+  k_norm_.plan(plan, to.k_norm);
+  bool fits = can_plan() && rope_.plan(plan, to.rope) && o_proj_.plan(plan, to.o);
   for (const Linear& projection : projections_) {
     to.qkv.emplace_back();
     fits = fits && projection.plan(plan, to.qkv.back()) &&
            to.qkv.back().weight.group_size == to.qkv.front().weight.group_size;
   }
-  return fits && o_proj_.plan(plan, to.o);
+  return fits;
 }
 
 }  // namespace burin::nn

@@ -17,13 +17,13 @@ class Attention {
   /** Shapes: x (B, L, D) -> (B, L, D); appends L tokens to `cache`. */
   mx::array operator()(const mx::array& x, const ops::Mask& mask, Cache& cache) const;
   /** Its part of a layer; false where a plan cannot hold it. */
-  bool plan(ops::DecoderPlan& plan, ops::StepLayer& to) const;
+  bool plan(ops::DecoderPlan& plan, ops::StepAttention& to) const;
 
  private:
   struct Projected {
     mx::array q, k, v;  // (B, L, heads, Dh)
   };
-  bool is_plain() const;
+  bool can_plan() const;
   Projected project(const mx::array& x) const;
   /** (B, L, n, Dh) -> (B, n, L, Dh), normalised and rotated in the order of the spec. */
   mx::array place(const mx::array& x, const HeadNorm& norm, int offset) const;

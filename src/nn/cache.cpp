@@ -60,8 +60,7 @@ bool trim(CacheList& caches, int count) {
   if (count == 0) {
     return true;
   }
-  const auto can = [count](const auto& cache) { return cache->is_trimmable() && cache->offset() >= count; };
-  if (!std::ranges::all_of(caches, can)) {
+  if (!std::ranges::all_of(caches, [count](const auto& cache) { return cache->is_trimmable(count); })) {
     return false;
   }
   for (const auto& cache : caches) {
@@ -77,7 +76,7 @@ mx::array FloatCache::attend(const mx::array& q, const mx::array& keys, const mx
                                 : ops::softcap_attention(q, k, v, params.scale, params.softcap, mask);
 }
 
-std::pair<mx::array, mx::array> KVCache::update_and_fetch(const mx::array& keys, const mx::array& values) {
+KeysAndValues KVCache::update_and_fetch(const mx::array& keys, const mx::array& values) {
   const int count = keys.shape(2);
   if (!keys_ || offset_ + count > keys_->shape(2)) {
     const int grow = (count + kStep - 1) / kStep * kStep;
@@ -111,6 +110,15 @@ CacheState KVCache::state() const {
   return state_of("KVCache", keys_, values_, {{"2", offset_}});
 }
 
+std::optional<KeysAndValues> KVCache::newest() const {
+  return offset_ == 0 ? std::nullopt
+                      : std::optional(KeysAndValues{tokens(*keys_, 0, offset_), tokens(*values_, 0, offset_)});
+}
+
+std::optional<KeysAndValues> RotatingKVCache::newest() const {
+  return offset_ == 0 ? std::nullopt : std::optional(KeysAndValues{temporal_order(*keys_), temporal_order(*values_)});
+}
+
 mx::array RotatingKVCache::trimmed(const mx::array& v, int trim_size, const mx::array* more) const {
   std::vector<mx::array> parts;
   if (trim_size > 0) {
@@ -134,7 +142,7 @@ mx::array RotatingKVCache::temporal_order(const mx::array& v) const {
   return tokens(v, 0, idx_);
 }
 
-std::pair<mx::array, mx::array> RotatingKVCache::update_concat(const mx::array& keys, const mx::array& values) {
+KeysAndValues RotatingKVCache::update_concat(const mx::array& keys, const mx::array& values) {
   if (!keys_) {
     keys_ = keys;
     values_ = values;
@@ -151,7 +159,7 @@ std::pair<mx::array, mx::array> RotatingKVCache::update_concat(const mx::array& 
   return {*keys_, *values_};
 }
 
-std::pair<mx::array, mx::array> RotatingKVCache::update_in_place(const mx::array& keys, const mx::array& values) {
+KeysAndValues RotatingKVCache::update_in_place(const mx::array& keys, const mx::array& values) {
   if (!keys_ || (offset_ >= keys_->shape(2) && keys_->shape(2) < max_size_)) {
     const int grow = std::min(KVCache::kStep, max_size_ - offset_);
     keys_ = append(keys_, empty_tokens(keys, grow));
@@ -176,7 +184,7 @@ std::pair<mx::array, mx::array> RotatingKVCache::update_in_place(const mx::array
   return {*keys_, *values_};
 }
 
-std::pair<mx::array, mx::array> RotatingKVCache::update_and_fetch(const mx::array& keys, const mx::array& values) {
+KeysAndValues RotatingKVCache::update_and_fetch(const mx::array& keys, const mx::array& values) {
   return keys.shape(2) == 1 ? update_in_place(keys, values) : update_concat(keys, values);
 }
 

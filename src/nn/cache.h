@@ -45,8 +45,8 @@ class Cache {
   virtual ops::Mask make_mask(int new_tokens, int window) const;
   /** Tokens seen so far; the position of the next one. */
   int offset() const { return offset_; }
-  /** Whether tokens can be taken back, now or after `more` have been appended. */
-  virtual bool is_trimmable(int /*more*/ = 0) const { return true; }
+  /** Whether the newest `count` tokens can be taken back, now or after `more` have been appended. */
+  virtual bool is_trimmable(int count, int more = 0) const { return count <= offset_ + more; }
   /** Forgets the newest `count` tokens; returns how many. */
   virtual int trim(int count);
   virtual CacheState state() const = 0;
@@ -63,6 +63,13 @@ class Cache {
 
 using CacheList = std::vector<std::unique_ptr<Cache>>;
 
+/** New tokens of one sequence among those of others. */
+struct SequencePart {
+  CacheList* cache = nullptr;  // of this sequence alone
+  int count = 0;
+  int wanted = 1;  // of the newest of them, whose logits are needed
+};
+
 /** Takes the newest `count` tokens from every layer; false, and nothing changed, where one cannot give them back. */
 bool trim(CacheList& caches, int count);
 
@@ -72,14 +79,18 @@ bool trim(CacheList& caches, int count);
  */
 std::unique_ptr<Cache> make_cache(const CacheState& state, const CacheShape& shape);
 
+using KeysAndValues = std::pair<mx::array, mx::array>;
+
 /** Caches of whole keys and values. */
 class FloatCache : public Cache {
  public:
   using Cache::Cache;
+  /** What is held of the newest tokens, in their order; none where it is empty. */
+  virtual std::optional<KeysAndValues> newest() const = 0;
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
   /** Appends (B, K, L, Dh) and returns all keys and values that the new queries may look at. */
-  virtual std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) = 0;
+  virtual KeysAndValues update_and_fetch(const mx::array& keys, const mx::array& values) = 0;
 };
 
 /** Grows by 256 tokens at a time. */
@@ -89,7 +100,8 @@ class KVCache : public FloatCache {
   KVCache() = default;
   KVCache(mx::array keys, mx::array values, int offset)
       : FloatCache(offset), keys_(std::move(keys)), values_(std::move(values)) {}
-  std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
+  KeysAndValues update_and_fetch(const mx::array& keys, const mx::array& values) override;
+  std::optional<KeysAndValues> newest() const override;
   CacheState state() const override;
 
  private:
@@ -113,15 +125,20 @@ class RotatingKVCache : public FloatCache {
         max_size_(max_size),
         keep_(keep),
         idx_(place.idx) {}
-  std::pair<mx::array, mx::array> update_and_fetch(const mx::array& keys, const mx::array& values) override;
+  KeysAndValues update_and_fetch(const mx::array& keys, const mx::array& values) override;
   ops::Mask make_mask(int new_tokens, int window) const override;
-  bool is_trimmable(int more = 0) const override { return offset_ + more < max_size_; }
+  std::optional<KeysAndValues> newest() const override;
+  /** Whether it holds the window of a layer: `size` tokens, none of them for good. */
+  bool is_window_of(int size) const { return max_size_ == size && keep_ == 0; }
+  bool is_trimmable(int count, int more = 0) const override {
+    return Cache::is_trimmable(count, more) && offset_ + more < max_size_;
+  }
   int trim(int count) override;
   CacheState state() const override;
 
  private:
-  std::pair<mx::array, mx::array> update_concat(const mx::array& keys, const mx::array& values);
-  std::pair<mx::array, mx::array> update_in_place(const mx::array& keys, const mx::array& values);
+  KeysAndValues update_concat(const mx::array& keys, const mx::array& values);
+  KeysAndValues update_in_place(const mx::array& keys, const mx::array& values);
   mx::array temporal_order(const mx::array& v) const;
   mx::array trimmed(const mx::array& v, int trim_size, const mx::array* append) const;
 

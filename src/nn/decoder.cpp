@@ -25,6 +25,31 @@ mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
   return norm ? (*norm)(x) : x;
 }
 
+bool is_step(const CacheList& cache) {
+  return dynamic_cast<const StepCache*>(cache.front().get()) != nullptr;
+}
+
+/** The stores and the position of each sequence in `cache`, and the result that they follow from. */
+void add_sequences(std::vector<ops::StepTokens>& sequences, CacheList& cache, std::vector<mx::array>& after) {
+  for (const auto& layer : cache) {
+    auto& step = dynamic_cast<StepCache&>(*layer);
+    const ops::LayerStores& stores = step.stores(static_cast<int>(sequences.size()));
+    for (size_t b = 0; b < sequences.size(); ++b) {
+      sequences[b].stores.push_back(stores[b]);
+      sequences[b].position = step.offset();
+    }
+  }
+  if (const auto& newest = dynamic_cast<const StepCache&>(*cache.front()).newest()) {
+    after.push_back(*newest);
+  }
+}
+
+void append(CacheList& cache, int count, const mx::array& result) {
+  for (const auto& layer : cache) {
+    dynamic_cast<StepCache&>(*layer).append(count, result);
+  }
+}
+
 /** Shapes: -> (vocab_size), true at `ids`. */
 mx::array among(const std::vector<int>& ids, int vocab_size) {
   std::vector<uint8_t> marks(static_cast<size_t>(vocab_size), 0);
@@ -71,11 +96,18 @@ mx::array Block::operator()(const mx::array& x, const ops::Mask& mask, Cache& ca
 
 bool Block::plan(ops::DecoderPlan& plan) const {
   ops::StepLayer layer;
+  layer.parallel = parallel_;
   layer.residual_scale = static_cast<float>(residual_scale_);
-  const auto add = [&](const std::optional<Norm>& norm, ops::StepNorm& to) { return !norm || norm->plan(plan, to); };
-  const bool fits = !parallel_ && before_attention_ && before_ffn_ && add(before_attention_, layer.before_attention) &&
-                    add(after_attention_, layer.after_attention) && add(before_ffn_, layer.before_ffn) &&
-                    add(after_ffn_, layer.after_ffn) && attention_.plan(plan, layer) && ffn_.plan(plan, layer);
+  const auto add = [&](const std::optional<Norm>& norm, ops::StepNorm& to) {
+    if (norm) {
+      norm->plan(plan, to);
+    }
+  };
+  add(before_attention_, layer.before_attention);
+  add(after_attention_, layer.after_attention);
+  add(parallel_ && !before_ffn_ ? before_attention_ : before_ffn_, layer.before_ffn);
+  add(after_ffn_, layer.after_ffn);
+  const bool fits = attention_.plan(plan, layer.attention) && ffn_.plan(plan, layer.ffn);
   plan.plan.layers.push_back(std::move(layer));
   return fits;
 }
@@ -107,15 +139,25 @@ Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
   }
 }
 
-mx::array Decoder::embed(const mx::array& ids, int offset) const {
-  mx::array h = scaled(embed_tokens_(ids), embedding_scale_);
-  if (positions_) {
-    const int end = offset + ids.shape(1);
+mx::array Decoder::learned_positions(const std::vector<SequencePart>& parts) const {
+  std::vector<mx::array> positions;
+  for (const SequencePart& part : parts) {
+    const int offset = part.cache->front()->offset();
+    const int end = offset + part.count;
     if (end > context_size_) {
       throw Error(ErrorCode::InvalidArgument, "model",
                   fmt::format("{} tokens are more than the {} positions this model has learned", end, context_size_));
     }
-    h = mx::add(h, (*positions_)(mx::expand_dims(mx::arange(offset, end, 1, mx::int32), 0)));
+    positions.push_back(mx::arange(offset, end, 1, mx::int32));
+  }
+  return mx::concatenate(positions, 0);
+}
+
+/** Shapes: ids (.., T), T the tokens of all parts -> (.., T, D). */
+mx::array Decoder::embed(const mx::array& ids, const std::vector<SequencePart>& parts) const {
+  mx::array h = scaled(embed_tokens_(ids), embedding_scale_);
+  if (positions_) {
+    h = mx::add(h, (*positions_)(learned_positions(parts)));
   }
   return normed(embedding_norm_, h);
 }
@@ -129,18 +171,52 @@ void Decoder::plan() {
 }
 
 mx::array Decoder::run_plan(const mx::array& h, CacheList& cache) const {
-  std::vector<ops::LayerStores> stores;
-  std::vector<StepCache*> steps;
-  for (const auto& layer : cache) {
-    steps.push_back(dynamic_cast<StepCache*>(layer.get()));
-    stores.push_back(steps.back()->stores(h.shape(0)));
-  }
-  const int position = cache.front()->offset();
-  mx::array result = ops::decoder_step(h, plan_, std::move(stores), position, steps.front()->newest());
-  for (StepCache* step : steps) {
-    step->append(h.shape(1), result);
-  }
+  const int batch = h.shape(0);
+  const int count = h.shape(1);
+  std::vector<ops::StepTokens> sequences(static_cast<size_t>(batch), {.stores = {}, .position = 0, .count = count});
+  std::vector<mx::array> after;
+  add_sequences(sequences, cache, after);
+  const mx::array result = ops::decoder_step(h, plan_, std::move(sequences), after);
+  append(cache, count, result);
   return result;
+}
+
+mx::array Decoder::run_parts(const mx::array& ids, const std::vector<SequencePart>& parts) const {
+  if (!plan_ || !std::ranges::all_of(parts, [](const SequencePart& part) { return is_step(*part.cache); })) {
+    std::vector<mx::array> rows;
+    int begin = 0;
+    for (const SequencePart& part : parts) {
+      const mx::array own = mx::expand_dims(mx::slice(ids, {begin}, {begin + part.count}), 0);
+      rows.push_back(mx::squeeze(hidden(own, *part.cache), 0));
+      begin += part.count;
+    }
+    return mx::concatenate(rows, 0);
+  }
+  std::vector<ops::StepTokens> sequences;
+  std::vector<mx::array> after;
+  for (const SequencePart& part : parts) {
+    std::vector<ops::StepTokens> one{{.stores = {}, .position = 0, .count = part.count}};
+    add_sequences(one, *part.cache, after);
+    sequences.push_back(std::move(one.front()));
+  }
+  const mx::array result = ops::decoder_step(embed(ids, parts), plan_, std::move(sequences), after);
+  for (const SequencePart& part : parts) {
+    append(*part.cache, part.count, result);
+  }
+  return norm_(result);
+}
+
+mx::array Decoder::wanted_hidden(const mx::array& ids, const std::vector<SequencePart>& parts) const {
+  std::vector<int> rows;
+  int end = 0;
+  for (const SequencePart& part : parts) {
+    end += part.count;
+    for (int row = end - part.wanted; row < end; ++row) {
+      rows.push_back(row);
+    }
+  }
+  const mx::array all = run_parts(ids, parts);
+  return mx::take(all, mx::array(rows.data(), {static_cast<int>(rows.size())}, mx::int32), 0);
 }
 
 mx::array Decoder::run_layers(mx::array h, CacheList& cache) const {
@@ -158,9 +234,8 @@ mx::array Decoder::run_layers(mx::array h, CacheList& cache) const {
 }
 
 mx::array Decoder::hidden(const mx::array& ids, CacheList& cache) const {
-  const mx::array h = embed(ids, cache[0]->offset());
-  const bool as_step = plan_ && dynamic_cast<StepCache*>(cache.front().get()) != nullptr;
-  return norm_(as_step ? run_plan(h, cache) : run_layers(h, cache));
+  const mx::array h = embed(ids, {{.cache = &cache, .count = ids.shape(1)}});
+  return norm_(plan_ && is_step(cache) ? run_plan(h, cache) : run_layers(h, cache));
 }
 
 mx::array Decoder::head(const mx::array& hidden) const {

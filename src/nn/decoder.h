@@ -44,13 +44,22 @@ class Decoder {
    * Throws: InvalidArgument when learned positions run out.
    */
   mx::array hidden(const mx::array& ids, CacheList& cache) const;
+  /**
+   * hidden() of several sequences at once, each at its own position: the rows that the parts want. With a plan and
+   * caches of steps it is one step, whose numbers are bit for bit those of each sequence alone.
+   * Shapes: ids (sum of `count`) -> (sum of `wanted`, D).
+   */
+  mx::array wanted_hidden(const mx::array& ids, const std::vector<SequencePart>& parts) const;
   /** Shapes: hidden (.., D) -> logits (.., V). */
   mx::array head(const mx::array& hidden) const;
 
  private:
   mx::array run_layers(mx::array h, CacheList& cache) const;
   mx::array run_plan(const mx::array& h, CacheList& cache) const;
-  mx::array embed(const mx::array& ids, int offset) const;
+  /** Shapes: ids (T) -> (T, D). */
+  mx::array run_parts(const mx::array& ids, const std::vector<SequencePart>& parts) const;
+  mx::array embed(const mx::array& ids, const std::vector<SequencePart>& parts) const;
+  mx::array learned_positions(const std::vector<SequencePart>& parts) const;
 
   Embedding embed_tokens_;
   std::optional<Embedding> positions_;

@@ -44,24 +44,27 @@ mx::array FeedForward::operator()(const mx::array& x) const {
   return down_(activation_.gated(halves[gate], halves[1 - gate]));
 }
 
-bool FeedForward::plan(ops::DecoderPlan& plan, ops::StepLayer& to) const {
-  const bool silu = spec_.activation == Activation::Silu;
-  const bool separate = spec_.layout == GateUpLayout::Separate;
-  const bool aligned = separate || spec_.intermediate_size % ops::kPanelHeight == 0;
-  if (!spec_.gated || (!silu && spec_.activation != Activation::GeluTanh) || !aligned ||
-      spec_.layout == GateUpLayout::Alternating) {
-    return false;
-  }
+/** The rows of a fused matrix that gate and up have must begin with a panel. */
+bool FeedForward::plan(ops::DecoderPlan& plan, ops::StepFfn& to) const {
+  activation_.plan(to);
   to.intermediate = spec_.intermediate_size;
-  to.activation = silu ? ops::StepActivation::Silu : ops::StepActivation::GeluTanh;
-  if (!inputs_.front().plan(plan, to.gate) || !inputs_.back().plan(plan, to.up) || !down_.plan(plan, to.down)) {
+  if (!inputs_.back().plan(plan, to.up) || !down_.plan(plan, to.down)) {
     return false;
   }
-  if (!separate) {
-    const int64_t half = spec_.intermediate_size / ops::kPanelHeight;
-    (spec_.layout == GateUpLayout::GateFirst ? to.up_panel : to.gate_panel) = half;
+  if (!spec_.gated) {
+    return spec_.activation != Activation::GeGelu;
   }
-  return to.gate.weight.group_size == to.up.weight.group_size;
+  if (!inputs_.front().plan(plan, to.gate)) {
+    return false;
+  }
+  to.alternating = spec_.layout == GateUpLayout::Alternating;
+  const bool halves = spec_.layout == GateUpLayout::GateFirst || spec_.layout == GateUpLayout::UpFirst;
+  if (halves) {
+    (spec_.layout == GateUpLayout::GateFirst ? to.up_panel : to.gate_panel) =
+        spec_.intermediate_size / ops::kPanelHeight;
+  }
+  return (!halves || spec_.intermediate_size % ops::kPanelHeight == 0) &&
+         to.gate.weight.group_size == to.up.weight.group_size;
 }
 
 }  // namespace burin::nn

@@ -16,7 +16,7 @@ class FeedForward {
   /** Shapes: x (B, L, D) -> (B, L, D). */
   mx::array operator()(const mx::array& x) const;
   /** Its part of a layer; false where a plan cannot hold it. */
-  bool plan(ops::DecoderPlan& plan, ops::StepLayer& to) const;
+  bool plan(ops::DecoderPlan& plan, ops::StepFfn& to) const;
 
  private:
   FfnSpec spec_;

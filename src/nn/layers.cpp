@@ -14,14 +14,13 @@ mx::array multiply(const mx::array& x, const WeightMatrix& w, const std::optiona
   return bias ? mx::add(y, *bias) : y;
 }
 
-/** The numbers of `a`, which the plan keeps. */
-const float* kept(ops::DecoderPlan& plan, const mx::array& a) {
-  plan.arrays.push_back(mx::contiguous(a));
+}  // namespace
+
+const float* planned(ops::DecoderPlan& plan, const mx::array& a) {
+  plan.arrays.push_back(mx::contiguous(mx::astype(a, mx::float32)));
   plan.arrays.back().eval();
   return plan.arrays.back().data<float>();
 }
-
-}  // namespace
 
 Linear::Linear(Parameters& parameters, const std::string& path, int input_dims, int output_dims, bool bias,
                const ops::Rounding& rounding)
@@ -40,7 +39,7 @@ bool Linear::plan(ops::DecoderPlan& plan, ops::StepLinear& to) const {
     return false;
   }
   plan.weights.push_back(weight_.packed);
-  to = {.weight = weight_.packed->matrix(), .bias = bias_ ? kept(plan, *bias_) : nullptr};
+  to = {.weight = weight_.packed->matrix(), .bias = bias_ ? planned(plan, *bias_) : nullptr};
   return true;
 }
 
@@ -75,12 +74,11 @@ mx::array Norm::operator()(const mx::array& x) const {
   return spec_.kind == NormKind::Rms ? ops::rms_norm(x, weight_, eps) : mx::fast::layer_norm(x, weight_, bias_, eps);
 }
 
-bool Norm::plan(ops::DecoderPlan& plan, ops::StepNorm& to) const {
-  if (spec_.kind != NormKind::Rms || !weight_ || bias_) {
-    return false;
-  }
-  to = {.weight = kept(plan, *weight_), .eps = static_cast<float>(spec_.eps)};
-  return true;
+void Norm::plan(ops::DecoderPlan& plan, ops::StepNorm& to) const {
+  to = {.kind = spec_.kind == NormKind::Rms ? ops::StepNormKind::Rms : ops::StepNormKind::Layer,
+        .weight = weight_ ? planned(plan, *weight_) : nullptr,
+        .bias = bias_ ? planned(plan, *bias_) : nullptr,
+        .eps = static_cast<float>(spec_.eps)};
 }
 
 }  // namespace burin::nn

@@ -10,6 +10,9 @@
 
 namespace burin::nn {
 
+/** The numbers of `a` in float32, which the plan keeps. */
+const float* planned(ops::DecoderPlan& plan, const mx::array& a);
+
 /** x (.., K) -> x @ W^T + b (.., N). */
 class Linear {
  public:
@@ -44,8 +47,7 @@ class Norm {
  public:
   Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec);
   mx::array operator()(const mx::array& x) const;
-  /** False where a plan cannot hold it. */
-  bool plan(ops::DecoderPlan& plan, ops::StepNorm& to) const;
+  void plan(ops::DecoderPlan& plan, ops::StepNorm& to) const;
 
  private:
   NormSpec spec_;

@@ -46,8 +46,14 @@ mx::array HeadNorm::operator()(const mx::array& x) const {
   return kind_ == QkNorm::Whole ? mx::reshape((*norm_)(mx::flatten(x, -2, -1)), x.shape()) : (*norm_)(x);
 }
 
-bool HeadNorm::plan(ops::DecoderPlan& plan, ops::StepNorm& to) const {
-  return kind_ == QkNorm::None || (kind_ == QkNorm::PerHead && norm_->plan(plan, to));
+void HeadNorm::plan(ops::DecoderPlan& plan, ops::StepHeadNorm& to) const {
+  if (norm_) {
+    norm_->plan(plan, to.norm);
+    to.whole = kind_ == QkNorm::Whole;
+  } else if (weight_) {
+    to.norm = {.kind = ops::StepNormKind::Layer, .weight = planned(plan, *weight_), .bias = nullptr, .eps = eps_};
+    to.stride = weight_->shape(-1);
+  }
 }
 
 }  // namespace burin::nn

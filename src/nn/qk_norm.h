@@ -13,8 +13,7 @@ class HeadNorm {
  public:
   HeadNorm(Parameters& parameters, const std::string& path, int heads, int head_dim, QkNorm kind, const NormSpec& norm);
   mx::array operator()(const mx::array& x) const;
-  /** False where a plan cannot hold it. */
-  bool plan(ops::DecoderPlan& plan, ops::StepNorm& to) const;
+  void plan(ops::DecoderPlan& plan, ops::StepHeadNorm& to) const;
 
  private:
   QkNorm kind_;

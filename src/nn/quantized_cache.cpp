@@ -114,14 +114,24 @@ void quantize_caches(CacheList& caches, const KVQuantization& quantization) {
     if (!whole || cache->offset() < quantization.start || cache->offset() == 0) {
       continue;
     }
+    const bool window = step != nullptr && step->window() > 0;
     if (step != nullptr && quantization.bits == 8) {
-      step->quantize(quantization.group_size);
+      if (!window) {
+        step->quantize(quantization.group_size);
+      }
       continue;
     }
     const CacheState state = cache->state();
-    cache = std::make_unique<QuantizedKVCache>(
-        quantized(state.arrays.at("0"), quantization.group_size, quantization.bits),
-        quantized(state.arrays.at("1"), quantization.group_size, quantization.bits), cache->offset());
+    const mx::array& keys = state.arrays.at("0");
+    const mx::array& values = state.arrays.at("1");
+    if (window) {
+      const RotatingKVCache::Place place{.offset = cache->offset(), .idx = keys.shape(2)};
+      cache = std::make_unique<RotatingKVCache>(keys, values, place, step->window(), 0);
+      continue;
+    }
+    cache = std::make_unique<QuantizedKVCache>(quantized(keys, quantization.group_size, quantization.bits),
+                                               quantized(values, quantization.group_size, quantization.bits),
+                                               cache->offset());
   }
 }
 

@@ -125,10 +125,19 @@ mx::array Rope::operator()(const mx::array& x, int offset) const {
 }
 
 bool Rope::plan(ops::DecoderPlan& plan, ops::StepRope& to) const {
-  if (spec_.kind == RopeKind::Dynamic || spec_.dims % 2 != 0) {
+  if (spec_.dims % 2 != 0 || (spec_.kind == RopeKind::Dynamic && spec_.max_position_embeddings <= 0)) {
     return false;
   }
   if (spec_.dims == 0) {
+    return true;
+  }
+  if (spec_.kind == RopeKind::Dynamic) {
+    to = {.dims = spec_.dims,
+          .traditional = spec_.traditional,
+          .input_scale = static_cast<float>(input_scale_),
+          .trained_length = spec_.max_position_embeddings,
+          .theta = spec_.theta,
+          .factor = spec_.factor};
     return true;
   }
   const mx::array periods = periods_ ? *periods_ : base_periods(spec_);

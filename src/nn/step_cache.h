@@ -9,7 +9,7 @@ namespace burin::nn {
 class StepCache : public Cache {
  public:
   explicit StepCache(const CacheShape& shape) : shape_(shape) {}
-  /** `stores` hold `offset` tokens. */
+  /** `stores` hold the newest of `offset` tokens: all, or those of the window. */
   StepCache(const CacheShape& shape, ops::LayerStores stores, int offset);
 
   /** The stores of `batch` sequences, made when first asked for. */
@@ -20,11 +20,15 @@ class StepCache : public Cache {
   void quantize(int group_size);
   /** The newest result that the stores follow from. */
   const std::optional<mx::array>& newest() const { return newest_; }
+  /** Tokens that a query sees, 0 for all; a window is never quantized. */
+  int window() const { return shape_.window; }
 
   mx::array attend(const mx::array& q, const mx::array& keys, const mx::array& values, const AttendParams& params,
                    const ops::Mask& mask) override;
+  /** Of a window that has moved, some tokens more are there: as many as guesses are taken back. */
+  bool is_trimmable(int count, int more = 0) const override;
   void collect_pending(std::vector<mx::array>& arrays) const override;
-  /** As KVCache has it, in float32. */
+  /** As KVCache, or RotatingKVCache, has it, in float32 and evaluated. */
   CacheState state() const override;
   uint64_t nbytes() const override;
 
@@ -32,7 +36,11 @@ class StepCache : public Cache {
   CacheShape shape_;
   ops::LayerStores stores_;
   std::optional<mx::array> newest_;
-  int group_ = 0;  // of int8; 0: bfloat16
+  int group_ = 0;   // of int8; 0: bfloat16
+  int oldest_ = 0;  // token that is there for sure
 };
+
+/** What `cache` remembers in the form of a decoder step; null where a step cannot go on from it. */
+std::unique_ptr<StepCache> make_step_cache(const Cache& cache, const CacheShape& shape);
 
 }  // namespace burin::nn

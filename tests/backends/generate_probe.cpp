@@ -156,6 +156,7 @@ Json facts_of(const engine::Backend& backend) {
           {"device", facts.device},
           {"load_ms", facts.load_ms},
           {"weight_bytes", facts.weight_bytes},
+          {"kv_bytes_per_token", facts.kv_bytes_per_token},
           {"peak_rss_kib", peak_rss_kib()}};
 }
 

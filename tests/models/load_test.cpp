@@ -43,8 +43,11 @@ class LoadTest : public ::testing::Test {
       bytes += tensor_bytes(Dtype::F32, shape, name);
     }
     SafetensorsWriter writer(folder_ / file, infos, {});
-    const std::vector<float> ones(bytes / sizeof(float), 0.25F);
-    writer.write(std::as_bytes(std::span(ones)));
+    std::vector<float> values(bytes / sizeof(float));
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = 0.25F + 0.05F * static_cast<float>(i % 11);
+    }
+    writer.write(std::as_bytes(std::span(values)));
     writer.commit();
   }
   void refuses(ErrorCode code, const std::string& named) {
@@ -71,6 +74,20 @@ TEST_F(LoadTest, LoadsAndAnswersWithFiniteLogits) {
   EXPECT_EQ(logits.shape(), (mx::Shape{1, 3, 10}));
   EXPECT_TRUE(mx::all(mx::isfinite(logits)).item<bool>());
   EXPECT_EQ(model->facts().eos_token_ids, (std::set<int32_t>{2, 3}));
+}
+
+TEST_F(LoadTest, PartsOfSeveralSequencesAreEachAlone) {
+  write();
+  const auto model = load_model(folder_, {});
+  auto one = model->make_cache(), two = model->make_cache(), alone = model->make_cache();
+  mx::eval(model->logits(mx::array({1, 2, 3}, {1, 3}), one), model->logits(mx::array({1, 2, 3}, {1, 3}), alone));
+  const mx::array got = model->part_logits(
+      mx::array({4, 5, 6, 7}), {{.cache = &two, .count = 1, .wanted = 0}, {.cache = &one, .count = 3, .wanted = 2}});
+  const mx::array expected = mx::slice(model->logits(mx::array({5, 6, 7}, {1, 3}), alone), {0, 1, 0}, {1, 3, 10});
+  EXPECT_TRUE(mx::allclose(got, mx::squeeze(expected, 0)).item<bool>());
+  EXPECT_FALSE(mx::allclose(mx::slice(got, {0, 0}, {1, 10}), mx::slice(got, {1, 0}, {2, 10})).item<bool>());
+  EXPECT_EQ(one.front()->offset(), 6);
+  EXPECT_EQ(two.front()->offset(), 1);
 }
 
 TEST_F(LoadTest, GenerationConfigReplacesEos) {

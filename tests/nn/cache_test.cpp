@@ -52,7 +52,7 @@ TEST(RotatingKVCache, OverwritesTheOldestToken) {
   }
   EXPECT_EQ(last, (std::vector<float>{4, 5, 2, 3}));
   EXPECT_EQ(cache.offset(), 6);
-  EXPECT_FALSE(cache.is_trimmable());
+  EXPECT_FALSE(cache.is_trimmable(1));
 }
 
 TEST(RotatingKVCache, KeepsTheFirstTokensWhenItWraps) {

@@ -9,6 +9,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 import tiny_models
+from generate_probe import probe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WINDOW = 512
@@ -34,6 +35,17 @@ def test_every_architecture_stays_close_to_exact(burin, tmp_path, tmp_path_facto
         fast = logits(burin, folder, tokens, tmp_path / "fast.safetensors", "fast", *more)
         error = np.sqrt(np.mean((fast[told] - exact[told]) ** 2))
         assert error < LARGEST * size, f"{more}: {error / size:.1e} of the logits' own size"
+
+
+LAYER_BY_LAYER = {"phi3small", "phi3small_plain"}  # the decoder step has no sparse attention
+
+
+@pytest.mark.parametrize("config", tiny_models.CONFIGS)
+def test_all_but_a_few_run_as_one_step(burin, tmp_path_factory, config):
+    """A step keeps two bytes of each key and value, a layer of its own four."""
+    folder = tiny_models.build(tmp_path_factory.getbasetemp() / f"{config}-4bit_g64", config, "4bit_g64")
+    width = {precision: probe(burin, folder, [], precision)[0]["kv_bytes_per_token"] for precision in ("fast", "exact")}
+    assert width["exact"] == width["fast"] * (1 if config in LAYER_BY_LAYER else 2)
 
 
 @pytest.mark.parametrize("quantization", ["3bit", "6bit", "2bit_g128", "5bit_g32"])

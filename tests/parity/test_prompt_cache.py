@@ -187,3 +187,48 @@ def test_parameters_that_a_model_cannot_have_are_refused(burin, folders):
     asked = [(param, {"ids": IDS, **fields}) for param, cases in bad.items() for fields in cases]
     _, answers = probe(burin, folders["llama"], [fields for _, fields in asked])
     assert [answer.get("param") for answer in answers] == [param for param, _ in asked]
+
+
+@pytest.fixture(scope="module")
+def packed_windows(tmp_path_factory):
+    """A model of windows and full attention that `fast` runs as one step."""
+    return tiny_models.build(tmp_path_factory.mktemp("packed") / "gemma3_text", "gemma3_text", "4bit_g64")
+
+
+def newest(cache):
+    """Keys and values in their order."""
+    if isinstance(cache, mlx_cache.RotatingKVCache):
+        size = min(cache.offset, cache.max_size)
+        return [cache._temporal_order(rows)[..., -size:, :] for rows in (cache.keys, cache.values)]
+    return [rows[..., : cache.offset, :] for rows in (cache.keys, cache.values)]
+
+
+def test_a_step_writes_windows_as_mlx_lm_has_them(burin, packed_windows, tmp_path):
+    file = str(tmp_path / "cache.safetensors")
+    _, (ours,) = probe(burin, packed_windows, [request("windows", ids=IDS, cache="a", save=file)], "fast")
+    model = tiny_models.load_float32(packed_windows)
+    theirs = mlx_cache.make_prompt_cache(model)
+    model(mx.array([IDS + ours["tokens"][:-1]]), cache=theirs)
+    read = mlx_cache.load_prompt_cache(file)
+    assert [(type(c), c.offset) for c in read] == [(type(c), c.offset) for c in theirs]
+    for our, their in zip(read, theirs, strict=True):
+        for a, b in zip(newest(our), newest(their), strict=True):
+            assert a.shape == b.shape
+            assert mx.sqrt(mx.mean((a - b) ** 2) / mx.mean(b**2)).item() < 0.1
+    next_row = [model(mx.array([[5]]), cache=cache)[0, -1] for cache in (read, theirs)]
+    assert (mx.abs(next_row[0] - next_row[1]).max() / mx.abs(next_row[1]).max()).item() < 0.1
+
+
+def test_a_step_goes_on_from_its_file_and_after_guesses(burin, packed_windows, tmp_path):
+    file = str(tmp_path / "cache.safetensors")
+    first = request("windows", ids=IDS, cache="a", save=file)
+    _, (one,) = probe(burin, packed_windows, [first], "fast")
+    more = request("windows", ids=IDS + one["tokens"] + [5, 6], cache="a")
+    _, (_, straight) = probe(burin, packed_windows, [first, more], "fast")
+    _, (restored,) = probe(burin, packed_windows, [more | {"load": file}], "fast")
+    assert restored["cached_tokens"] == straight["cached_tokens"] == len(IDS) + GENERATED - 1
+    assert restored["logprobs"] == straight["logprobs"]
+    plain = request("windows", ids=[7, 8, 9, 10] * 20)
+    _, (a, b) = probe(burin, packed_windows, [plain, plain | {"speculation": "lookup"}], "fast")
+    assert (a["tokens"], a["logprobs"]) == (b["tokens"], b["logprobs"])
+    assert b["draft_tokens"] > 0
