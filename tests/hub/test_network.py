@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import invariants
@@ -116,6 +117,23 @@ def test_no_server(program, tmp_path):
 def test_no_such_host(program, tmp_path):
     status, envelope = Burin(program, "http://hub.invalid", tmp_path).pull("org/tiny", "--retry-base", "50", **PATIENCE)
     assert status == 5 and "hub.invalid" in json.dumps(envelope["error"])
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:1", "http://hub.invalid"])
+def test_a_hub_that_never_answered_is_given_up_soon(program, tmp_path, place):
+    """With the waits of every day: a name that is wrong and a network that is not there are told within seconds."""
+    started = time.monotonic()
+    status, _, err = Burin(program, place, tmp_path).run("pull", "org/tiny")
+    assert status == 5 and err.count("trying again") == 2 and f"cannot reach {place}" in err, err
+    assert time.monotonic() - started < 10
+
+
+def test_a_hub_that_answered_is_waited_for(program, hub, tmp_path):
+    """The server goes after its first answer: all retries are made."""
+    hub.add("org/tiny", FILES)
+    hub.faults.append(Fault(INFO, status=503, before=lambda *_: threading.Thread(target=hub.close).start()))
+    status, _, err = Burin(program, hub.endpoint, tmp_path).run("pull", "org/tiny", "--retry-base", "50")
+    assert status == 5 and err.count("trying again") == 5, err
 
 
 def test_private_gated_disabled_and_missing(program, hub, tmp_path):
