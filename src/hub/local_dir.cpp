@@ -104,17 +104,18 @@ fs::path LocalDir::lock_file(const RepoFile& file) {
   return blobs_dir() / (file.path + ".lock");
 }
 
-std::optional<DownloadNotes> LocalDir::notes_of(const RepoFile& file) const {
-  const auto changed = changed_s(dir_ / file.path);
-  if (!changed) {
-    return std::nullopt;
-  }
+std::optional<DownloadNotes> LocalDir::read_notes(const RepoFile& file) const {
   try {
-    auto notes = parse_download_notes(read_file(blobs_dir() / (file.path + ".metadata"), kMaxNotes));
-    return notes && *changed - kClockStep_s <= notes->noted_s ? std::move(notes) : std::nullopt;
+    return parse_download_notes(read_file(blobs_dir() / (file.path + ".metadata"), kMaxNotes));
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+std::optional<DownloadNotes> LocalDir::notes_of(const RepoFile& file) const {
+  const auto changed = changed_s(dir_ / file.path);
+  auto notes = changed ? read_notes(file) : std::nullopt;
+  return notes && *changed - kClockStep_s <= notes->noted_s ? std::move(notes) : std::nullopt;
 }
 
 bool LocalDir::has_file(const RepoFile& file) const {
@@ -144,9 +145,14 @@ bool LocalDir::has_right_content(const RepoFile& file) const {
 }
 
 bool LocalDir::is_foreign(const RepoFile& file) const {
+  const fs::path path = dir_ / file.path;
   std::error_code ignored;
-  const bool there = fs::exists(fs::symlink_status(dir_ / file.path, ignored));
-  return there && !notes_of(file) && !has_right_content(file);
+  if (!fs::exists(fs::symlink_status(path, ignored)) || notes_of(file) || has_right_content(file)) {
+    return false;
+  }
+  // Touched, or about to be replaced when the program was killed: still what was brought.
+  const auto notes = read_notes(file);
+  return !notes || !regular_size(path) || !file_has_hash(path, notes->etag, cancel_);
 }
 
 std::optional<fs::path> LocalDir::content(const RepoFile& file) const {
@@ -213,18 +219,24 @@ void LocalDir::move_into_place(const RepoFile& file, bool fetched, const Folder&
   folder.sync();
 }
 
+void LocalDir::write_notes(const Folder& folder, const std::string& name, const DownloadNotes& notes) const {
+  place_file(*downloads_, folder, name + ".metadata",
+             fmt::format("{}\n{}\n{:.6f}\n", notes.commit, notes.etag, notes.noted_s), 0666);
+}
+
 void LocalDir::place(const RepoFile& file, bool fetched) {
   const RepoPath path = split_repo_path(file.path);
   const Folder folder = root_->below(path.folder);
   const Folder notes = root_->below(download_folder(path.folder));
   if (fetched || !has_right_content(file)) {
-    // What the notes say is over before the content changes: a kill between the two leaves a file to be hashed.
-    ::unlinkat(notes.fd(), (path.name + ".metadata").c_str(), 0);
+    // No client trusts notes of 1970: a kill before the next ones leaves a file to be hashed.
+    if (const auto before = read_notes(file)) {
+      write_notes(notes, path.name, {.commit = before->commit, .etag = before->etag});
+    }
     move_into_place(file, fetched, folder, path.name);
   }
   const double now_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  place_file(*downloads_, notes, path.name + ".metadata", fmt::format("{}\n{}\n{:.6f}\n", commit_, file.etag(), now_s),
-             0666);
+  write_notes(notes, path.name, {.commit = commit_, .etag = file.etag(), .noted_s = now_s});
   const std::lock_guard lock(mutex_);
   placed_[file.etag()] = file.path;
   adopted_.insert(file.path);

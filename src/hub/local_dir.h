@@ -44,6 +44,8 @@ class LocalDir : public PullTarget {
   void write_no_exist(const std::string&) override {}  // nor does the client remember it here
 
  private:
+  std::optional<DownloadNotes> read_notes(const RepoFile& file) const;
+  void write_notes(const Folder& folder, const std::string& name, const DownloadNotes& notes) const;
   /** What is noted of the file, unless it was changed since. */
   std::optional<DownloadNotes> notes_of(const RepoFile& file) const;
   bool has_right_content(const RepoFile& file) const;

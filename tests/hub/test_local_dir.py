@@ -2,10 +2,12 @@
 
 import os
 import random
+import shutil
 import time
 
+import injection
 import pytest
-from clients import Burin
+from clients import FULL, Burin
 from fake_hub import FakeHub
 from hub_data import Blob
 from hub_faults import Fault
@@ -196,3 +198,40 @@ def test_not_into_the_cache_nor_a_file(burin, hub, tiny, tmp_path):
         status, envelope = burin.pull("org/tiny", "--local-dir", str(place))
         assert status == 2 and envelope["error"]["hint"] is not None, place
     assert not hub.log
+
+
+@pytest.mark.skipif(injection.why_not() is not None, reason=str(injection.why_not()))
+@pytest.mark.parametrize("before", ["nothing", "another_commit"])
+def test_killed_at_each_call(burin, hub, folder, before, tmp_path):
+    files = {"config.json": b"{}", "copy.json": b"{}", "sub/model.safetensors": random.Random(23).randbytes(5 * MIB)}
+    repo = hub.add("org/tiny", {"config.json": b"[]", "sub/model.safetensors": b"old"} if before == "another_commit" else files)
+    words = ("pull", "org/tiny", "--json", "--jobs", "1", "--local-dir", str(folder))
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    if before == "another_commit":
+        assert burin.run(*words)[0] == 0
+        folder.rename(tmp_path / "old")
+        shutil.copytree(tmp_path / "old", saved, dirs_exist_ok=True)
+    blobs = repo.commits[repo.commit(files)]
+    old = {name: blob for commit in repo.commits.values() for name, blob in commit.items() if blob.etag != blobs[name].etag}
+
+    def restore():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(saved, folder)
+
+    restore()
+    assert burin.run(*words, before=injection.listing(tmp_path / "calls"))[0] == 0
+    killed = 0
+    for call, when in injection.sampled(injection.points(tmp_path / "calls", folder), 1 if FULL else 5):
+        restore()
+        killed += burin.run(*words, before=injection.inject(call, "signal=KILL", when))[0] != 0
+        for name, data in contents(files).items():
+            path, notes = folder / name, folder / NOTES / f"{name}.metadata"
+            allowed = {data, *([old[name].source] if name in old else [])}
+            assert not path.exists() or path.read_bytes() in allowed, (call, when, name)
+            if notes.exists() and notes.read_text().split("\n")[1] == blobs[name].etag:
+                assert path.read_bytes() == data, (call, when, name)
+        assert burin.run(*words)[0] == 0, (call, when)
+        assert_whole(folder, files)
+        assert not [path for path in folder.rglob("*") if path.name.startswith(".burin-") or path.suffix == ".incomplete"]
+    assert killed > 5
