@@ -4,6 +4,7 @@ All cases wait for time-outs and retries at the same time, once for this file; e
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -126,6 +127,21 @@ def test_a_hub_that_never_answered_is_given_up_soon(program, tmp_path, place):
     status, _, err = Burin(program, place, tmp_path).run("pull", "org/tiny")
     assert status == 5 and err.count("trying again") == 2 and f"cannot reach {place}" in err, err
     assert time.monotonic() - started < 10
+
+
+def test_packets_that_are_lost_are_no_answer(program, tmp_path):
+    """Nobody takes the connections, and the queue of those that wait is full: attempts to connect time out."""
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        place = f"http://127.0.0.1:{full.getsockname()[1]}"
+        started = time.monotonic()
+        status, _, err = Burin(program, place, tmp_path).run("pull", "org/tiny", **PATIENCE)
+        assert status == 5 and f"cannot reach {place}: Nobody answers there" in err, err
+        assert time.monotonic() - started < 15
 
 
 def test_a_hub_that_answered_is_waited_for(program, hub, tmp_path):
