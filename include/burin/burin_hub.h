@@ -61,6 +61,8 @@ typedef struct burin_pull_options {
   int32_t jobs;               /**< files at a time */
   int32_t dry_run;            /**< 1: writes nothing, reports what would be fetched */
   int32_t check_all;          /**< 1: hashes what is cached too, and fetches again what differs */
+  int32_t timeout_s;          /**< seconds for all of it; 0: no limit but those on silence */
+  const char* local_dir;      /**< plain files into this folder instead of into the cache; NULL: none */
 } burin_pull_options;
 
 /** Sets the defaults. `size`: sizeof(burin_pull_options). */

@@ -58,6 +58,8 @@ struct PullOptions {
   int jobs = 8;                        ///< files at a time
   bool dry_run = false;                ///< writes nothing, reports what would be fetched
   bool check_all = false;              ///< hashes what is cached too, and fetches again what differs
+  int timeout_s = 0;                   ///< seconds for all of it; 0: no limit but those on silence
+  std::string local_dir{};             ///< plain files into this folder instead of into the cache; empty: none
 };
 
 /** A moment of a download, or of a check (which counts bytes only). */
@@ -148,6 +150,8 @@ inline Report pull(const std::string& model, const PullOptions& options = {}, co
   given.jobs = options.jobs;
   given.dry_run = options.dry_run ? 1 : 0;
   given.check_all = options.check_all ? 1 : 0;
+  given.timeout_s = options.timeout_s;
+  given.local_dir = detail::c_text_or_null(options.local_dir, "local_dir");
   return detail::hub_report(on_progress, [&](auto callback, void* data, burin_report** report, burin_error** error) {
     return burin_hub_pull(view.get(), &given, callback, data, report, error);
   });

@@ -31,7 +31,9 @@ burin_pull_options default_pull_options() {
           .exclude_count = 0,
           .jobs = 8,
           .dry_run = 0,
-          .check_all = 0};
+          .check_all = 0,
+          .timeout_s = 0,
+          .local_dir = nullptr};
 }
 
 /** Where models lie, and how the Hub is asked. */
@@ -80,13 +82,18 @@ hub::PullRequest request_of(const burin_pull_options* options) {
   if (given.jobs < 1 || given.jobs > 64) {
     throw invalid("jobs", "jobs must be from 1 to 64");
   }
+  if (given.timeout_s < 0) {
+    throw invalid("timeout_s", "timeout_s must be 0 or more");
+  }
   return {.model = text_of(given.model, "model"),
           .revision = given.revision == nullptr ? "" : text_of(given.revision, "revision"),
           .include = texts_of(given.include, given.include_count, "include"),
           .exclude = texts_of(given.exclude, given.exclude_count, "exclude"),
           .jobs = given.jobs,
           .dry_run = given.dry_run != 0,
-          .check_all = given.check_all != 0};
+          .check_all = given.check_all != 0,
+          .local_dir = given.local_dir == nullptr ? "" : text_of(given.local_dir, "local_dir"),
+          .timeout = std::chrono::seconds(given.timeout_s)};
 }
 
 /** Hands a caller's callback what happens, and takes its wish to stop. */

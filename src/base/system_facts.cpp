@@ -147,13 +147,18 @@ uint64_t available_memory(const MemoryFacts& facts) {
   return least;
 }
 
+fs::path existing_folder(fs::path folder) {
+  std::error_code ignored;
+  while (!folder.empty() && !fs::exists(folder, ignored) && folder != folder.parent_path()) {
+    folder = folder.parent_path();
+  }
+  return folder;
+}
+
 FolderFacts folder_facts(const fs::path& folder) {
   std::error_code error;
   FolderFacts facts{.exists = fs::exists(folder, error), .is_folder = fs::is_directory(folder, error)};
-  fs::path existing = folder;
-  while (!existing.empty() && !fs::exists(existing, error) && existing != existing.parent_path()) {
-    existing = existing.parent_path();
-  }
+  const fs::path existing = existing_folder(folder);
   facts.writable = fs::is_directory(existing, error) && ::access(existing.c_str(), W_OK | X_OK) == 0;
   const fs::space_info space = fs::space(existing, error);
   facts.free_bytes = error ? 0 : space.available;

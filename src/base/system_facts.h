@@ -35,6 +35,9 @@ MemoryFacts memory_facts(const std::filesystem::path& root = "/");
 /** What this process may still take: the least of free memory, the control group's limit and RLIMIT_AS; 0: unknown. */
 uint64_t available_memory(const MemoryFacts& facts);
 
+/** The folder, or the nearest one above it that is there. */
+std::filesystem::path existing_folder(std::filesystem::path folder);
+
 FolderFacts folder_facts(const std::filesystem::path& folder);
 
 /** Columns of the terminal behind a file descriptor; 0 when it is none. */

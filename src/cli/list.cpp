@@ -22,12 +22,28 @@ struct Row {
   std::string health;
 };
 
-std::string line_of(const Row& row, size_t width) {
-  const std::string cells =
-      fmt::format("{:<{}}  {:<7}  {:>8}  {:<14}  {:<5}  ", row.name, width,
-                  row.hash.empty() ? "-" : row.hash.substr(0, 7), row.size, row.modified, row.bits);
-  return cells +
-         (row.health.empty() ? fmt::format("{}\n", row.type) : fmt::format("{:<9}  {}\n", row.type, row.health));
+/** By hand: the names are ASCII, and a listing of a thousand models is formatted by one thread. */
+void append_cell(std::string& line, std::string_view text, size_t width) {
+  line.append(text).append(width > text.size() ? width - text.size() : 0, ' ').append("  ");
+}
+
+void append_right(std::string& line, std::string_view text, size_t width) {
+  line.append(width > text.size() ? width - text.size() : 0, ' ').append(text).append("  ");
+}
+
+void append_line(std::string& table, const Row& row, size_t width) {
+  append_cell(table, row.name, width);
+  append_cell(table, row.hash.empty() ? "-" : row.hash.substr(0, 7), 7);
+  append_right(table, row.size, 8);
+  append_cell(table, row.modified, 14);
+  append_cell(table, row.bits, 5);
+  if (row.health.empty()) {
+    table.append(row.type);
+  } else {
+    append_cell(table, row.type, 9);
+    table.append(row.health);
+  }
+  table += '\n';
 }
 
 /** "4bit", or the mode where it is not the usual one. */
@@ -48,16 +64,18 @@ void print(Context& context, const std::vector<hub::ModelInfo>& models) {
     width = std::max(width, info.model.name.size());
   }
   const bool health = context.arguments.has("--health");
-  std::string table = line_of({"NAME", "HASH", "SIZE", "MODIFIED", "QUANT", "TYPE", health ? "HEALTH" : ""}, width);
+  std::string table;
+  append_line(table, {"NAME", "HASH", "SIZE", "MODIFIED", "QUANT", "TYPE", health ? "HEALTH" : ""}, width);
   const int64_t now = std::time(nullptr);
   size_t shown = 0;
   for (const hub::ModelInfo& info : models) {
     if (is_shown(context, info)) {
       const std::string size = size_text(info.size_bytes);
       const std::string age = hub::age_text(info.folder.modified(), now);
-      table += line_of(
-          {info.model.name, info.model.hash, size, age, bits_of(info), info.model_type, health ? health_of(info) : ""},
-          width);
+      const std::string bits = bits_of(info);
+      append_line(table,
+                  {info.model.name, info.model.hash, size, age, bits, info.model_type, health ? health_of(info) : ""},
+                  width);
       ++shown;
     }
   }

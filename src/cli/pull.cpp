@@ -39,7 +39,11 @@ hub::PullRequest request_of(const Context& context) {
                            .jobs = static_cast<int>(arguments.integer("--jobs")),
                            .offline = arguments.has("--offline"),
                            .dry_run = arguments.has("--dry-run"),
-                           .check_all = arguments.has("--force-resume")};
+                           .check_all = arguments.has("--force-resume"),
+                           .local_dir = arguments.text("--local-dir")};
+  if (arguments.has("--timeout")) {
+    request.timeout = std::chrono::seconds(arguments.integer("--timeout"));
+  }
   if (at != spec.npos) {
     const std::string revision = spec.substr(at + 1);
     if (!request.revision.empty() && request.revision != revision) {
@@ -67,7 +71,7 @@ std::string quoted(const std::string& word) {
 /** The command that goes on with what was begun. */
 std::string again(const Arguments& arguments) {
   std::string line = "burin pull " + quoted(arguments.text("MODEL"));
-  for (const char* option : {"--revision", "--include", "--exclude"}) {
+  for (const char* option : {"--revision", "--include", "--exclude", "--local-dir"}) {
     for (const std::string& value : arguments.all(option)) {
       line += fmt::format(" {} {}", option, quoted(value));
     }
@@ -75,16 +79,13 @@ std::string again(const Arguments& arguments) {
   return line;
 }
 
-Json data_of(const hub::PullResult& result) {
-  uint64_t missing = 0;
-  for (const hub::PulledFile& file : result.files) {
-    missing += file.was_cached ? 0 : file.size;
-  }
+Json data_of(const hub::PullResult& result, const std::string& local_dir) {
   const std::string what = fmt::format("{} at {}", result.model, result.commit.substr(0, 7));
   const std::string message = result.status == hub::PullStatus::Planned
-                                  ? fmt::format("{}: {} to fetch", what, size_text(missing))
-                              : result.status == hub::PullStatus::AlreadyExists ? what + " is here already"
-                                                                                : "pulled " + what;
+                                  ? fmt::format("{}: {} to fetch", what, size_text(result.bytes_missing))
+                              : result.status == hub::PullStatus::AlreadyExists
+                                  ? what + " is here already"
+                                  : fmt::format("pulled {}{}{}", what, local_dir.empty() ? "" : " into ", local_dir);
   Json data = hub::pull_object(result);
   data["message"] = message + (result.note.empty() ? "" : "; " + result.note);
   return data;
@@ -107,7 +108,7 @@ Json run(Context& context) {
   try {
     const hub::PullResult result =
         hub::pull(request_of(context), pull_place(context), scope.flag(), display.listener());
-    Json data = data_of(result);
+    Json data = data_of(result, context.arguments.text("--local-dir"));
     display.event("result", data);
     if (!context.output.is_json() && !context.arguments.has("--jsonl")) {
       print(context, data);
@@ -152,6 +153,16 @@ extern const Command pull_command{
                  .low = 1,
                  .high = 64,
                  .help = "files at a time"},
+                {.name = "--local-dir",
+                 .kind = ValueKind::Text,
+                 .value_name = "DIR",
+                 .help = "plain files into this folder instead of the cache, as Hugging Face's local_dir"},
+                {.name = "--timeout",
+                 .kind = ValueKind::Integer,
+                 .value_name = "SECONDS",
+                 .low = 1,
+                 .high = 10000000,
+                 .help = "end after so long, whole or not; the next run goes on"},
                 {.name = "--offline", .help = "ask nobody: succeed with what is cached, if it is complete"},
                 {.name = "--dry-run", .help = "show what would be fetched"},
                 {.name = "--force-resume",

@@ -116,8 +116,8 @@ void PullDisplay::plan(const std::string& model, const std::string& commit, cons
   size_t missing = 0;
   for (const hub::PulledFile& entry : files) {
     bytes += entry.size;
-    wanted += entry.was_cached ? 0 : entry.size;
-    missing += entry.was_cached ? 0 : 1;
+    wanted += entry.missing();
+    missing += entry.to_fetch ? 1 : 0;
   }
   event("plan", {{"model", model},
                  {"commit_hash", commit},

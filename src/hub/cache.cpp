@@ -1,10 +1,13 @@
 #include "hub/cache.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 namespace burin::hub {
@@ -44,6 +47,13 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
+}
+
+bool is_folder_entry(int fd, const dirent& entry) {
+  struct stat info{};
+  return entry.d_type == DT_DIR ||
+         ((entry.d_type == DT_LNK || entry.d_type == DT_UNKNOWN) &&
+          ::fstatat(fd, static_cast<const char*>(entry.d_name), &info, 0) == 0 && S_ISDIR(info.st_mode));
 }
 
 std::vector<std::string> read_snapshots(const fs::path& folder) {
@@ -149,11 +159,11 @@ std::vector<CachedRepo> scan_cache(const fs::path& hub_cache) {
 
 std::vector<std::string> scan_repo_names(const fs::path& hub_cache) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(hub_cache, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    std::string name = it->path().filename().string();
-    if (!name.starts_with(kRepoPrefix) || !it->is_directory(ignored)) {
+  // Not by directory_iterator, which makes a path of each of a thousand entries.
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(hub_cache.c_str()), &::closedir);
+  while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+    std::string name(static_cast<const char*>(entry->d_name));
+    if (!name.starts_with(kRepoPrefix) || !is_folder_entry(::dirfd(folder.get()), *entry)) {
       continue;
     }
     name.erase(0, kRepoPrefix.size());

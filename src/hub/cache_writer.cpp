@@ -28,20 +28,6 @@ constexpr std::string_view kTag =
 constexpr std::string_view kSkeleton = ".new-";
 constexpr uint64_t kMaxTree = uint64_t{64} << 20;
 
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error && !fs::is_directory(folder)) {
-    throw cache_error(error.value(), "cannot make a folder of the cache");
-  }
-}
-
-std::optional<uint64_t> size_of(const fs::path& path) {
-  struct stat info{};
-  const bool regular = ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
-  return regular ? std::optional(static_cast<uint64_t>(info.st_size)) : std::nullopt;
-}
-
 /** Skeletons of processes that ended hold empty folders only, so nothing else can be lost with them. */
 void remove_skeletons(const fs::path& locks) {
   for (const fs::path& entry : entries_of(locks)) {
@@ -75,18 +61,42 @@ std::string link_target(const std::string& path, const std::string& etag) {
   return target + "blobs/" + etag;
 }
 
-struct Split {
-  std::string folder;
-  std::string name;
-};
+}  // namespace
 
-Split split(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == path.npos ? Split{.folder = "", .name = path}
-                            : Split{.folder = path.substr(0, slash), .name = path.substr(slash + 1)};
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error && !fs::is_directory(folder)) {
+    throw cache_error(error.value(), "cannot make a folder of the cache");
+  }
 }
 
-}  // namespace
+RepoPath split_repo_path(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? RepoPath{.folder = "", .name = path}
+                            : RepoPath{.folder = path.substr(0, slash), .name = path.substr(slash + 1)};
+}
+
+std::optional<uint64_t> regular_size(const fs::path& path) {
+  struct stat info{};
+  const bool regular = ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+  return regular ? std::optional(static_cast<uint64_t>(info.st_size)) : std::nullopt;
+}
+
+std::optional<std::vector<RepoFile>> read_tree_file(const fs::path& folder, const std::string& commit) {
+  try {
+    return parse_tree_json(read_file(folder / "trees" / (commit + ".json"), kMaxTree));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void write_cache_tag(const fs::path& folder, const fs::path& root) {
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(folder / "CACHEDIR.TAG", ignored))) {
+    place_file(Folder(root), Folder(folder), "CACHEDIR.TAG", kTag, 0666);
+  }
+}
 
 void check_revision(const std::string& revision) {
   try {
@@ -103,19 +113,16 @@ CacheWriter::CacheWriter(Place place)
       locks_(place_.hub_cache / ".locks" / repo_folder_name(place_.repo)) {}
 
 bool CacheWriter::has_file(const RepoFile& file) const {
-  return size_of(snapshot_dir() / file.path) == file.content_size();
+  return regular_size(snapshot_dir() / file.path) == file.content_size();
 }
 
-bool CacheWriter::has_blob(const std::string& etag, uint64_t size) const {
-  return size_of(blobs_dir() / etag) == size;
+std::optional<fs::path> CacheWriter::content(const RepoFile& file) const {
+  fs::path blob = blobs_dir() / file.etag();
+  return regular_size(blob) == file.content_size() ? std::optional(std::move(blob)) : std::nullopt;
 }
 
 std::optional<std::vector<RepoFile>> CacheWriter::read_tree() const {
-  try {
-    return parse_tree_json(read_file(dir_ / "trees" / (place_.commit + ".json"), kMaxTree));
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  return read_tree_file(dir_, place_.commit);
 }
 
 std::optional<std::string> CacheWriter::read_ref() const {
@@ -153,16 +160,9 @@ void CacheWriter::make_skeleton() const {
   }
 }
 
-void CacheWriter::write_tag() const {
-  std::error_code ignored;
-  if (!fs::exists(fs::symlink_status(place_.hub_cache / "CACHEDIR.TAG", ignored))) {
-    place_file(Folder(place_.hub_cache / ".locks"), Folder(place_.hub_cache), "CACHEDIR.TAG", kTag, 0666);
-  }
-}
-
 void CacheWriter::open() {
   make_folder(locks_);
-  write_tag();
+  write_cache_tag(place_.hub_cache, place_.hub_cache / ".locks");
   std::error_code ignored;
   if (!fs::is_directory(dir_, ignored)) {
     make_skeleton();
@@ -192,13 +192,14 @@ void CacheWriter::place_content(const fs::path& blob, const Folder& folder, cons
   }
 }
 
-void CacheWriter::link(const RepoFile& file, const std::string& etag, bool new_blob) {
-  const Split path = split(file.path);
+void CacheWriter::place(const RepoFile& file, bool fetched) {
+  const std::string& etag = file.etag();
+  const RepoPath path = split_repo_path(file.path);
   const Folder folder = root_->below("snapshots/" + place_.commit + (path.folder.empty() ? "" : "/" + path.folder));
   if (place_.symlinks && place_link(*root_, folder, path.name, link_target(file.path, etag))) {
     return;
   }
-  place_content(blobs_dir() / etag, folder, path.name, new_blob);
+  place_content(blobs_dir() / etag, folder, path.name, fetched);
 }
 
 void CacheWriter::write_blob(const std::string& etag, std::string_view content) {
@@ -219,14 +220,14 @@ void CacheWriter::write_ref() {
   if (place_.revision == place_.commit || read_ref() == place_.commit) {
     return;
   }
-  const Split path = split(place_.revision);
+  const RepoPath path = split_repo_path(place_.revision);
   const Folder folder = root_->below(path.folder.empty() ? "refs" : "refs/" + path.folder);
   place_file(*root_, folder, path.name, place_.commit, 0666);
   folder.sync();
 }
 
 void CacheWriter::write_no_exist(const std::string& file) {
-  const Split path = split(file);
+  const RepoPath path = split_repo_path(file);
   const Folder folder = root_->below(".no_exist/" + place_.commit + (path.folder.empty() ? "" : "/" + path.folder));
   place_file(*root_, folder, path.name, "", 0666);
 }

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "hub/cache_folder.h"
-#include "hub/repo_files.h"
+#include "hub/pull_target.h"
 
 namespace burin::hub {
 
-/** One commit of one repository in the cache. Threads: any, after open(). */
-class CacheWriter {
+/** A pull's target in the cache. */
+class CacheWriter : public PullTarget {
  public:
   struct Place {
     std::filesystem::path hub_cache;
@@ -26,32 +26,28 @@ class CacheWriter {
 
   explicit CacheWriter(Place place);
 
-  std::filesystem::path snapshot_dir() const { return dir_ / "snapshots" / place_.commit; }
-  std::filesystem::path blobs_dir() const { return dir_ / "blobs"; }
-  std::filesystem::path lock_file(const std::string& etag) const { return locks_ / (etag + ".lock"); }
+  std::filesystem::path snapshot_dir() const override { return dir_ / "snapshots" / place_.commit; }
+  std::filesystem::path blobs_dir() const override { return dir_ / "blobs"; }
+  std::filesystem::path lock_file(const RepoFile& file) override { return locks_ / (file.etag() + ".lock"); }
 
-  /** The snapshot has the file, whole as far as its size tells. */
-  bool has_file(const RepoFile& file) const;
-  bool has_blob(const std::string& etag, uint64_t size) const;
-  /** trees/<commit>.json, where it can be used. */
-  std::optional<std::vector<RepoFile>> read_tree() const;
+  bool has_file(const RepoFile& file) const override;
+  bool is_foreign(const RepoFile&) const override { return false; }  // all of the cache is clients'
+  std::optional<std::filesystem::path> content(const RepoFile& file) const override;
+  std::optional<std::vector<RepoFile>> read_tree() const override;
   /** What refs/ says of the revision. */
   std::optional<std::string> read_ref() const;
 
-  /** Makes the folders, all at once where the repository is new. Throws: Permission, ResourceExhausted. */
-  void open();
-  /** A blob that is at hand, and known to have this hash. */
-  void write_blob(const std::string& etag, std::string_view content);
+  /** All at once where the repository is new. */
+  void open() override;
+  void write_blob(const std::string& etag, std::string_view content) override;
   /** The link from the snapshot to the blob; without symlinks the blob itself when it is new, else a copy. */
-  void link(const RepoFile& file, const std::string& etag, bool new_blob);
-  void write_tree(const std::vector<RepoFile>& files);
-  void write_ref();
-  /** Remembers that a file is not there at this commit. */
-  void write_no_exist(const std::string& path);
+  void place(const RepoFile& file, bool fetched) override;
+  void write_tree(const std::vector<RepoFile>& files) override;
+  void write_ref() override;
+  void write_no_exist(const std::string& path) override;
 
  private:
   void make_skeleton() const;
-  void write_tag() const;
   void place_content(const std::filesystem::path& blob, const Folder& folder, const std::string& name, bool new_blob);
 
   Place place_;
@@ -59,6 +55,25 @@ class CacheWriter {
   std::filesystem::path locks_;  // of this repository
   std::optional<Folder> root_;
 };
+
+/** Folders that are not there yet. Throws: Permission, ResourceExhausted. */
+void make_folder(const std::filesystem::path& folder);
+
+/** The folder and the last part of a path in a repository. */
+struct RepoPath {
+  std::string folder;  // empty for a file at the top
+  std::string name;
+};
+RepoPath split_repo_path(const std::string& path);
+
+/** The size of a regular file, behind links. */
+std::optional<uint64_t> regular_size(const std::filesystem::path& path);
+
+/** trees/<commit>.json below `folder`, where it can be used. */
+std::optional<std::vector<RepoFile>> read_tree_file(const std::filesystem::path& folder, const std::string& commit);
+
+/** CACHEDIR.TAG in `folder`, made in `root` beside it, unless there is one. */
+void write_cache_tag(const std::filesystem::path& folder, const std::filesystem::path& root);
 
 /** A revision that may become part of a path: as check_repo_path. Throws: InvalidArgument. */
 void check_revision(const std::string& revision);

@@ -55,6 +55,7 @@ CurlLibrary open_curl(std::span<const char* const> names) {
   bind(library, "curl_easy_cleanup", curl.easy_cleanup);
   bind(library, "curl_easy_reset", curl.easy_reset);
   bind(library, "curl_easy_setopt", curl.easy_setopt);
+  bind(library, "curl_easy_getinfo", curl.easy_getinfo);
   bind(library, "curl_easy_strerror", curl.easy_strerror);
   bind(library, "curl_slist_append", curl.slist_append);
   bind(library, "curl_slist_free_all", curl.slist_free_all);

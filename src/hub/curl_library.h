@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 // Variadic functions in the header are wrapped in macros of the same name, which would rename the members below.
 #undef curl_easy_setopt
+#undef curl_easy_getinfo
 
 namespace burin::hub {
 
@@ -19,6 +20,7 @@ struct CurlLibrary {
   decltype(&::curl_easy_cleanup) easy_cleanup;
   decltype(&::curl_easy_reset) easy_reset;
   decltype(&::curl_easy_setopt) easy_setopt;
+  decltype(&::curl_easy_getinfo) easy_getinfo;
   decltype(&::curl_easy_strerror) easy_strerror;
   decltype(&::curl_slist_append) slist_append;
   decltype(&::curl_slist_free_all) slist_free_all;

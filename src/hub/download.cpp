@@ -54,11 +54,14 @@ void download_blob(HubClient& client, const BlobJob& job, DownloadCounters& coun
   throw wrong_content(job, "what comes has not the hash that the Hub lists for it");
 }
 
-bool file_has_hash(const std::filesystem::path& path, const std::string& etag) {
+bool file_has_hash(const std::filesystem::path& path, const std::string& etag, const std::atomic<bool>& cancel) {
   const InputFile file(path);
   Digest digest(digest_kind(etag), file.size());
   std::vector<std::byte> block(kBlock);
   for (uint64_t at = 0; at < file.size();) {
+    if (cancel) {
+      throw Error(ErrorCode::Cancelled, "pull", "interrupted");
+    }
     const auto piece = std::span(block).first(std::min<uint64_t>(block.size(), file.size() - at));
     file.read_at(at, piece);
     digest.update(piece);

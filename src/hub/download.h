@@ -1,6 +1,7 @@
 // One blob from the Hub into the cache: streamed, resumed, hashed to its last byte before it gets its name.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -19,7 +20,7 @@ using LargeListener = std::function<void(std::shared_ptr<LargeDownload>)>;
  */
 void download_blob(HubClient& client, const BlobJob& job, DownloadCounters& counters, const LargeListener& on_large);
 
-/** Whether the whole file has this hash. Throws: what reading it does. */
-bool file_has_hash(const std::filesystem::path& file, const std::string& etag);
+/** Whether the whole file has this hash. Throws: Cancelled, and what reading it does. */
+bool file_has_hash(const std::filesystem::path& file, const std::string& etag, const std::atomic<bool>& cancel);
 
 }  // namespace burin::hub

@@ -137,6 +137,7 @@ struct HttpClient::State {
 
   void prepare(const HttpRequest& request, const HeaderList& headers, Exchange& exchange) const;
   CURLcode perform(const HttpTimeouts& timeouts, const Exchange& exchange) const;
+  bool was_connected() const;
 };
 
 void HttpClient::State::prepare(const HttpRequest& request, const HeaderList& headers, Exchange& exchange) const {
@@ -186,6 +187,12 @@ CURLcode HttpClient::State::perform(const HttpTimeouts& timeouts, const Exchange
   }
 }
 
+bool HttpClient::State::was_connected() const {
+  curl_off_t microseconds = 0;
+  curl.easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &microseconds);
+  return microseconds > 0;
+}
+
 HttpClient::HttpClient(const std::atomic<bool>& cancel) : state_(std::make_unique<State>(cancel)) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
@@ -208,7 +215,10 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
     return response;
   }
   response.failure = exchange.too_large ? TransportFailure::TooLarge : failure_of(code);
-  if (response.failure != TransportFailure::None) {
+  if (response.failure == TransportFailure::Timeout && !state_->was_connected()) {
+    response.failure = TransportFailure::Connect;
+    response.why = "Nobody answers there";
+  } else if (response.failure != TransportFailure::None) {
     response.why =
         exchange.too_large ? "the answer is larger than any that is expected" : state_->curl.easy_strerror(code);
   }

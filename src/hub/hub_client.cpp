@@ -121,6 +121,16 @@ void FileFacts::take(const HttpResponse& response) {
   }
 }
 
+ResolvedRevision parse_revision(const Json& info) {
+  const auto is = [&](const char* key, const Json& value) { return info.contains(key) && info[key] == value; };
+  const std::string commit =
+      info.is_object() && info.contains("sha") && info["sha"].is_string() ? info["sha"] : Json("");
+  if (!is_commit_hash(commit)) {
+    throw bad_answer("the Hub names no commit for the revision: this is no Hugging Face Hub");
+  }
+  return {.commit = commit, .restricted = !is("gated", false) || !is("private", false)};
+}
+
 HubClient::HubClient(const ClientOptions& options, const std::atomic<bool>& cancel)
     : options_(options), cancel_(cancel), http_(cancel) {}
 
@@ -176,6 +186,7 @@ HttpResponse HubClient::exchange(const HttpRequest& request, bool at_hub, FileFa
     return request.wants_body && !is_redirect(head) && request.wants_body(head);
   };
   HttpResponse response = http_.send(current);
+  options_.reached = options_.reached || response.status != 0;
   told.take(response);
   return response;
 }
@@ -201,11 +212,20 @@ HttpResponse HubClient::follow(HttpRequest request, Redirects rule, FileFacts* f
   throw bad_answer("the Hub redirects in a circle");
 }
 
+bool HubClient::tries_again(const HttpResponse& response, int attempt,
+                            std::chrono::steady_clock::duration elapsed) const {
+  const RetryPolicy& policy = options_.retry;
+  const bool unreached = response.failure == TransportFailure::Connect && !options_.reached;
+  const bool patient = !unreached || (attempt < policy.unreached_retries && elapsed < policy.unreached);
+  return may_try_again(response) && attempt < policy.retries && patient;
+}
+
 HttpResponse HubClient::with_retries(const HttpRequest& request, Redirects rule, FileFacts* facts,
                                      const std::string& what) {
+  const auto start = std::chrono::steady_clock::now();
   for (int attempt = 0;; ++attempt) {
     HttpResponse response = follow(request, rule, facts);
-    if (attempt >= retries() || !may_try_again(response)) {
+    if (!tries_again(response, attempt, std::chrono::steady_clock::now() - start)) {
       return response;
     }
     wait(attempt, response, what);
@@ -240,13 +260,7 @@ ResolvedRevision HubClient::resolve_revision(const std::string& repo, const std:
   const std::string target =
       fmt::format("/api/models/{}/revision/{}", percent_encode(repo, "/"), percent_encode(revision));
   get_json(options_.settings.url(target), subject(repo, revision), info);
-  const auto is = [&](const char* key, const Json& value) { return info.contains(key) && info[key] == value; };
-  const std::string commit =
-      info.is_object() && info.contains("sha") && info["sha"].is_string() ? info["sha"] : Json("");
-  if (!is_commit_hash(commit)) {
-    throw bad_answer("the Hub names no commit for the revision: this is no Hugging Face Hub");
-  }
-  return {.commit = commit, .restricted = !is("gated", false) || !is("private", false)};
+  return parse_revision(info);
 }
 
 std::vector<RepoFile> HubClient::list_files(const std::string& repo, const std::string& commit) {

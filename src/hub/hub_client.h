@@ -23,6 +23,7 @@ struct ClientOptions {
   std::string token;  // find_token(); empty: none is sent
   RetryPolicy retry;
   std::string user_agent = "burin";
+  bool reached = false;                              // the Hub has answered before
   std::function<void(const std::string&)> on_retry;  // what failed and how long it waits; from the client's thread
 };
 
@@ -40,6 +41,9 @@ struct ResolvedRevision {
   std::string commit;
   bool restricted = true;  // files may need more than the listing does; unknown counts as such
 };
+
+/** What the answer to `GET /api/models/REPO/revision/REVISION` says. Throws: Network (type bad_answer). */
+ResolvedRevision parse_revision(const Json& info);
 
 /** One part of a file's content. */
 struct FileRequest {
@@ -89,6 +93,7 @@ class HubClient {
   HttpResponse get_json(const Url& url, const HubSubject& subject, Json& json);
   HttpResponse get_page(const Url& url, const HubSubject& subject, bool first, Json& json);
   HttpTimeouts timeouts(int idle_s, int total_s) const;
+  bool tries_again(const HttpResponse& response, int attempt, std::chrono::steady_clock::duration elapsed) const;
 
   ClientOptions options_;
   const std::atomic<bool>& cancel_;

@@ -42,12 +42,9 @@ uint64_t JournalEntry::trusted(const std::string& current_boot, uint64_t size_no
 Journal::Journal(const fs::path& state_dir, const fs::path& blobs_dir, const std::string& etag)
     : file_(state_dir.empty() ? fs::path() : state_dir / "pulls" / (key_of(blobs_dir, etag) + ".json")) {}
 
-std::optional<JournalEntry> Journal::read(const std::string& etag, uint64_t size) const {
-  if (file_.empty()) {
-    return std::nullopt;
-  }
+std::optional<JournalEntry> parse_journal(std::string_view text, const std::string& etag, uint64_t size) {
   try {
-    const Json json = parse_json(read_file(file_, kMaxEntry), "journal");
+    const Json json = parse_json(text, "journal");
     const JsonView view(json, "journal");
     if (view.integer("version", 0, kMaxSize) != kVersion) {
       return std::nullopt;
@@ -65,6 +62,14 @@ std::optional<JournalEntry> Journal::read(const std::string& etag, uint64_t size
         is_partial_name(entry.partial, etag) && (entry.previous.empty() || is_partial_name(entry.previous, etag));
     const bool fits = entry.etag == etag && entry.size == size && std::max(entry.written, entry.durable) <= size;
     return names && fits ? std::optional(entry) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<JournalEntry> Journal::read(const std::string& etag, uint64_t size) const {
+  try {
+    return file_.empty() ? std::nullopt : parse_journal(read_file(file_, kMaxEntry), etag, size);
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace burin::hub {
 
@@ -37,6 +38,9 @@ class Journal {
  private:
   std::filesystem::path file_;
 };
+
+/** What Journal::write() wrote for this blob; none for anything else. */
+std::optional<JournalEntry> parse_journal(std::string_view text, const std::string& etag, uint64_t size);
 
 /** Names this boot of the machine; empty where nothing does. */
 std::string boot_id();

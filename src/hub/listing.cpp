@@ -34,11 +34,13 @@ std::vector<ModelInfo> describe_all(const std::vector<ModelName>& models, const 
     for (size_t begin = next.fetch_add(kBlock); begin < models.size(); begin = next.fetch_add(kBlock)) {
       for (size_t i = begin; i < std::min(begin + kBlock, models.size()); ++i) {
         found[i] = describe_default(models[i], paths, options);
+        found[i]->folder.clear();
       }
     }
   };
+  // Twice as many as run at once: on a cold cache one of two waits for the disk.
   const size_t threads =
-      std::clamp<size_t>(models.size() / kWorthAThread, 1, std::max(1U, std::thread::hardware_concurrency()));
+      std::clamp<size_t>(models.size() / kWorthAThread, 1, 2 * std::max(1U, std::thread::hardware_concurrency()));
   std::vector<std::future<void>> helpers;
   for (size_t i = 1; i < threads; ++i) {
     helpers.push_back(std::async(std::launch::async, work));

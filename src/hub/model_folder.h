@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,10 @@ class ModelFolder {
   /** Gives the descriptor back; what is known stays, and files are then read by their paths. */
   void close();
 
+  /** As close(), and lets go of files and configuration too: a listing of a thousand folders keeps what it made of
+   * them. */
+  void clear();
+
   const std::filesystem::path& dir() const { return dir_; }
   const std::vector<ModelFile>& files() const { return files_; }
   const ModelFile* find(std::string_view name) const;
@@ -70,12 +75,16 @@ class ModelFolder {
   std::string path_of(const std::string& name) const;
   void walk(DIR* stream, const std::string& prefix, int depth);
   void add(int fd, const char* name, const std::string& prefix, int depth);
+  void look_inside(ConfigMembers members);
+  void add_and_read(const std::string& name);
   void read_config(ConfigMembers members);
 
   std::filesystem::path dir_;
   DIR* stream_ = nullptr;
   int64_t modified_ = 0;
   std::vector<ModelFile> files_;
+  std::vector<std::string> to_read_;          // found by walk(), not yet among files_
+  std::map<std::string, std::string> texts_;  // of files that were read as they were found
   Json config_;
   std::string config_problem_;
 };

@@ -168,6 +168,17 @@ void Partial::discard() {
   journal_.remove();
 }
 
+uint64_t resumable_bytes(const BlobPlace& place) {
+  const auto entry = Journal(place.state_dir, place.blobs_dir, place.etag).read(place.etag, place.size);
+  for (const std::string& name : entry ? std::vector{entry->partial, entry->previous} : std::vector<std::string>()) {
+    struct stat info{};
+    if (!name.empty() && ::lstat((place.blobs_dir / name).c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
+      return entry->trusted(boot_id(), static_cast<uint64_t>(info.st_size));
+    }
+  }
+  return 0;
+}
+
 void check_disk_space(const fs::path& folder, uint64_t needed_bytes) {
   struct statvfs info{};
   if (::statvfs(folder.c_str(), &info) != 0) {

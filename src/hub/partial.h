@@ -56,6 +56,9 @@ class Partial {
   uint64_t inherited_ = 0;
 };
 
+/** How much of the blob an earlier run left that the next one goes on from; takes nothing over. */
+uint64_t resumable_bytes(const BlobPlace& place);
+
 /** Throws: ResourceExhausted (type disk_full; facts needed_bytes and free_bytes) when `folder` has less room. */
 void check_disk_space(const std::filesystem::path& folder, uint64_t needed_bytes);
 

@@ -1,22 +1,25 @@
 #include "hub/pull.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <memory>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/system_facts.h"
 #include "hub/cache.h"
 #include "hub/cache_writer.h"
+#include "hub/deadline.h"
 #include "hub/download.h"
+#include "hub/local_dir.h"
 #include "hub/patterns.h"
 #include "hub/pull_files.h"
-#include "hub/runtime_check.h"
 
 namespace burin::hub {
 namespace {
 
-constexpr std::string_view kDefaultOwner = "mlx-community/";
 #ifdef __APPLE__
 constexpr bool kFoldCase = true;
 #else
@@ -44,6 +47,13 @@ struct Pull {
                         .revision = result.revision,
                         .symlinks = place.settings.symlinks});
   }
+  bool is_local() const { return !request.local_dir.empty(); }
+  std::unique_ptr<PullTarget> target() const {
+    if (is_local()) {
+      return std::make_unique<LocalDir>(std::filesystem::absolute(request.local_dir), result.commit, cache(), cancel);
+    }
+    return std::make_unique<CacheWriter>(cache());
+  }
 };
 
 void check_request(const PullRequest& request, const PullPlace& place) {
@@ -58,6 +68,9 @@ void check_request(const PullRequest& request, const PullPlace& place) {
   if (place.hub_cache.empty()) {
     throw Error(ErrorCode::InvalidArgument, "pull", "there is no folder for the cache")
         .hint("set HF_HUB_CACHE, HF_HOME or HOME");
+  }
+  if (!request.local_dir.empty()) {
+    check_local_dir(request.local_dir, place.hub_cache);
   }
 }
 
@@ -104,26 +117,6 @@ void plan_cached(Pull& pull) {
   }
 }
 
-/** Offline: what is cached and complete, or an error. */
-PullResult from_cache(Pull& pull, const std::string& note) {
-  for (const std::string& name : hub_names(pull.request.model, pull.place.hub_cache)) {
-    if (const auto commit = cached_commit(pull, name)) {
-      take_name(pull, name);
-      pull.result.commit = *commit;
-      plan_cached(pull);
-      pull.result.status = PullStatus::AlreadyExists;
-      pull.result.snapshot_dir = pull.cache().snapshot_dir();
-      pull.result.note = note;
-      return pull.result;
-    }
-  }
-  throw Error(ErrorCode::NotFound, "pull",
-              fmt::format("\"{}\"{} is not in the cache, and the Hub may not be asked", pull.request.model,
-                          pull.request.revision.empty() ? "" : " at revision " + pull.request.revision))
-      .type("not_cached")
-      .hint("without --offline and HF_HUB_OFFLINE it can be fetched");
-}
-
 /** The first of the names that the Hub knows. */
 void resolve(Pull& pull, HubClient& client) {
   const std::vector<std::string> names = hub_names(pull.request.model, pull.place.hub_cache);
@@ -133,7 +126,7 @@ void resolve(Pull& pull, HubClient& client) {
       const ResolvedRevision resolved = client.resolve_revision(name, pull.result.revision);
       pull.result.commit = resolved.commit;
       pull.restricted = resolved.restricted;
-      const auto known = pull.cache().read_tree();
+      const auto known = pull.target()->read_tree();
       pull.listed = known ? *known : client.list_files(name, pull.result.commit);
       pull.listing_is_new = !known;
       return;
@@ -145,32 +138,56 @@ void resolve(Pull& pull, HubClient& client) {
   }
 }
 
-void plan_file(Pull& pull, const CacheWriter& cache, const RepoFile& file) {
+void plan_file(Pull& pull, const PullTarget& target, const RepoFile& file) {
   const std::string& etag = file.etag();
   const uint64_t size = file.content_size();
   const auto is_right = [&](const std::filesystem::path& path) {
-    return !pull.request.check_all || file_has_hash(path, etag);
+    return !pull.request.check_all || file_has_hash(path, etag, pull.cancel);
   };
-  const bool here = cache.has_file(file);
-  const bool right = here && is_right(cache.snapshot_dir() / file.path);
+  const bool here = target.has_file(file);
+  PulledFile planned{.path = file.path, .size = size, .etag = etag};
+  planned.was_cached = here && is_right(target.snapshot_dir() / file.path);
+  if (!planned.was_cached) {
+    const auto content = target.content(file);
+    const bool usable = content && is_right(*content);
+    planned.at_hand = usable ? size : resumable_bytes({target.blobs_dir(), pull.place.state_dir, etag, size});
+    planned.to_fetch = !usable;
+    pull.wanted.push_back({.file = file, .fetch = !usable, .replace = here || (content && !usable)});
+  }
   pull.result.bytes_total += size;
-  pull.result.files.push_back({.path = file.path, .size = size, .etag = etag, .was_cached = right});
-  if (!right) {
-    const bool blob = cache.has_blob(etag, size);
-    const bool usable = blob && is_right(cache.blobs_dir() / etag);
-    pull.wanted.push_back({.file = file, .fetch = !usable, .replace = here || (blob && !usable)});
+  pull.result.bytes_missing += planned.missing();
+  pull.result.files.push_back(std::move(planned));
+}
+
+/** What a person put into the folder is not replaced unasked. */
+void check_foreign(const Pull& pull, const PullTarget& target) {
+  for (const WantedFile& wanted : pull.wanted) {
+    if (!pull.request.check_all && target.is_foreign(wanted.file)) {
+      throw Error(
+          ErrorCode::InvalidArgument, "pull",
+          fmt::format("the folder has another {}, which no pull brought or which was changed since", wanted.file.path))
+          .type("local_changes")
+          .fact("file", wanted.file.path)
+          .hint("move it away, leave it out with --exclude, or replace what differs with --force-resume");
+    }
   }
 }
 
 void plan(Pull& pull) {
   check_repo_paths(pull.listed, kFoldCase);
-  const CacheWriter cache = pull.cache();
-  for (const RepoFile& file : pull.listed) {
-    if (is_selected(file.path, pull.request.include, pull.request.exclude)) {
-      plan_file(pull, cache, file);
-    }
+  const auto target = pull.target();
+  std::vector<RepoFile> selected;
+  std::ranges::copy_if(pull.listed, std::back_inserter(selected), [&](const RepoFile& file) {
+    return is_selected(file.path, pull.request.include, pull.request.exclude);
+  });
+  if (pull.is_local()) {
+    check_local_paths(selected);
   }
-  if (pull.result.files.empty() && !pull.listed.empty()) {
+  for (const RepoFile& file : selected) {
+    plan_file(pull, *target, file);
+  }
+  check_foreign(pull, *target);
+  if (selected.empty() && !pull.listed.empty()) {
     throw Error(ErrorCode::NotFound, "pull",
                 fmt::format("none of the {} files of \"{}\" is meant by --include and --exclude", pull.listed.size(),
                             pull.result.model))
@@ -179,21 +196,13 @@ void plan(Pull& pull) {
   }
 }
 
-/** The folder that exists already of those that will hold the files. */
-std::filesystem::path existing_folder(std::filesystem::path path) {
-  std::error_code ignored;
-  while (!std::filesystem::exists(path, ignored) && path.has_relative_path()) {
-    path = path.parent_path();
-  }
-  return path;
-}
-
-void check_space(const Pull& pull) {
+void check_space(const Pull& pull, const PullTarget& target) {
+  // A folder of plain files takes copies of what the cache has.
   uint64_t needed = 0;
   for (const WantedFile& wanted : pull.wanted) {
-    needed += wanted.fetch ? wanted.file.content_size() : 0;
+    needed += wanted.fetch || pull.is_local() ? wanted.file.content_size() : 0;
   }
-  check_disk_space(existing_folder(pull.place.hub_cache), needed);
+  check_disk_space(existing_folder(target.snapshot_dir()), needed);
 }
 
 /** Before anything is written: of a gated repository anybody may see the listing. */
@@ -206,37 +215,95 @@ void check_access(const Pull& pull, const PullFiles& context) {
 }
 
 /** Listing and ref of a snapshot that is complete: worth a try, but the files serve without. */
-void note_commit(Pull& pull, CacheWriter& cache) {
+void note_commit(Pull& pull, PullTarget& target) {
   try {
-    cache.open();
+    target.open();
     if (pull.listing_is_new) {
-      cache.write_tree(pull.listed);
+      target.write_tree(pull.listed);
     }
-    cache.write_ref();
+    target.write_ref();
   } catch (const Error& error) {
     pull.result.note = "the cache cannot be written: " + error.message();
   }
 }
 
+/** Files whose content another one brings already: where nothing but files is kept, they are copied from that one. */
+std::vector<WantedFile> take_repeated(std::vector<WantedFile>& wanted) {
+  std::set<std::string> etags;
+  std::vector<WantedFile> repeated;
+  std::erase_if(wanted, [&](const WantedFile& each) {
+    const bool again = each.fetch && !etags.insert(each.file.etag()).second;
+    if (again) {
+      repeated.push_back({.file = each.file, .fetch = false, .replace = each.replace});
+    }
+    return again;
+  });
+  return repeated;
+}
+
 void fetch(Pull& pull) {
-  CacheWriter cache = pull.cache();
-  pull.result.snapshot_dir = cache.snapshot_dir();
+  const auto target = pull.target();
+  pull.result.snapshot_dir = target->snapshot_dir();
   pull.result.status = pull.wanted.empty() ? PullStatus::AlreadyExists : PullStatus::Success;
   if (pull.wanted.empty() && !pull.listed.empty()) {
-    note_commit(pull, cache);
+    note_commit(pull, *target);
     return;
   }
-  check_space(pull);
+  check_space(pull, *target);
   const PullFiles context{.repo = pull.result.model,
                           .commit = pull.result.commit,
                           .state_dir = pull.place.state_dir,
                           .client = pull.options,
                           .jobs = pull.request.jobs};
   check_access(pull, context);
-  cache.open();
-  pull.result.bytes_downloaded = pull_files(cache, context, pull.wanted, pull.cancel, pull.listener);
-  cache.write_tree(pull.listed);
-  cache.write_ref();
+  target->open();
+  const std::vector<WantedFile> repeated = pull.is_local() ? take_repeated(pull.wanted) : std::vector<WantedFile>();
+  pull.result.bytes_downloaded = pull_files(*target, context, pull.wanted, pull.cancel, pull.listener);
+  if (!repeated.empty()) {
+    pull.result.bytes_downloaded += pull_files(*target, context, repeated, pull.cancel, pull.listener);
+  }
+  target->write_tree(pull.listed);
+  target->write_ref();
+}
+
+/** The plain files of a folder from the cache alone. */
+void copy_cached(Pull& pull) {
+  const auto tree = pull.cache().read_tree();
+  if (!tree) {
+    throw Error(ErrorCode::NotFound, "pull",
+                fmt::format("the cache has no listing of \"{}\" to copy by", pull.result.model))
+        .type("not_cached")
+        .hint("`burin clone` copies a cached model");
+  }
+  pull.listed = *tree;
+  pull.listing_is_new = true;
+  pull.result.files.clear();
+  pull.result.bytes_total = 0;
+  plan(pull);
+  fetch(pull);
+}
+
+/** Offline: what is cached and complete, or an error. */
+PullResult from_cache(Pull& pull, const std::string& note) {
+  for (const std::string& name : hub_names(pull.request.model, pull.place.hub_cache)) {
+    if (const auto commit = cached_commit(pull, name)) {
+      take_name(pull, name);
+      pull.result.commit = *commit;
+      plan_cached(pull);
+      pull.result.status = PullStatus::AlreadyExists;
+      pull.result.snapshot_dir = pull.cache().snapshot_dir();
+      if (pull.is_local()) {
+        copy_cached(pull);
+      }
+      pull.result.note = note;
+      return pull.result;
+    }
+  }
+  throw Error(ErrorCode::NotFound, "pull",
+              fmt::format("\"{}\"{} is not in the cache, and the Hub may not be asked", pull.request.model,
+                          pull.request.revision.empty() ? "" : " at revision " + pull.request.revision))
+      .type("not_cached")
+      .hint("without --offline and HF_HUB_OFFLINE it can be fetched");
 }
 
 /** True when the Hub was asked; false when it was out of reach and the cache has what is wanted. */
@@ -250,6 +317,7 @@ bool ask_hub(Pull& pull) {
   try {
     HubClient client(options, pull.cancel);
     resolve(pull, client);
+    pull.options.reached = true;
     return true;
   } catch (const Error& error) {
     if (!fallback || !is_unreachable(error) || pull.request.dry_run) {
@@ -260,27 +328,8 @@ bool ask_hub(Pull& pull) {
   }
 }
 
-}  // namespace
-
-std::vector<std::string> hub_names(const std::string& model, const std::filesystem::path& hub_cache) {
-  if (model.find('/') != model.npos) {
-    return {model};
-  }
-  std::string expanded = std::string(kDefaultOwner) + model;
-  return find_repo(hub_cache, model) ? std::vector{model, expanded} : std::vector{expanded, model};
-}
-
-ClientOptions client_options(const PullPlace& place, std::function<void(const std::string&)> on_retry) {
-  return {.settings = place.settings,
-          .token = find_token(place.settings),
-          .retry = place.retry,
-          .user_agent = place.user_agent,
-          .on_retry = std::move(on_retry)};
-}
-
-PullResult pull(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
-                const PullListener& listener) {
-  check_request(request, place);
+PullResult pull_until(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
+                      const PullListener& listener) {
   Pull pull{.request = request,
             .place = place,
             .cancel = cancel,
@@ -307,22 +356,24 @@ PullResult pull(const PullRequest& request, const PullPlace& place, const std::a
   return pull.result;
 }
 
-Json pull_object(const PullResult& result) {
-  static constexpr std::array<std::string_view, 3> kStatus{"success", "already_exists", "dry_run"};
-  Json files = Json::array();
-  for (const PulledFile& file : result.files) {
-    files.push_back({{"name", file.path}, {"size_bytes", file.size}, {"cached", file.was_cached}});
+}  // namespace
+
+PullResult pull(const PullRequest& request, const PullPlace& place, const std::atomic<bool>& cancel,
+                const PullListener& listener) {
+  check_request(request, place);
+  const Deadline deadline(cancel, request.timeout);
+  try {
+    return pull_until(request, place, deadline.flag(), listener);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::Cancelled || !deadline.is_over() || cancel) {
+      throw;
+    }
+    throw Error(ErrorCode::Network, "pull",
+                fmt::format("not whole within {} s; what came so far is kept",
+                            std::chrono::ceil<std::chrono::seconds>(request.timeout).count()))
+        .type("pull_timeout")
+        .hint("run the command again: it goes on where it was");
   }
-  return {{"model", result.model},
-          {"download_status", kStatus[static_cast<size_t>(result.status)]},
-          {"expanded_name", null_when_empty(result.expanded_name)},
-          {"commit_hash", result.commit},
-          {"revision", result.revision},
-          {"path", result.snapshot_dir.string()},
-          {"files", std::move(files)},
-          {"bytes_downloaded", result.bytes_downloaded},
-          {"bytes_total", result.bytes_total},
-          {"note", null_when_empty(result.note)}};
 }
 
 }  // namespace burin::hub

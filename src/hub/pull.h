@@ -21,9 +21,11 @@ struct PullRequest {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   int jobs = 8;
-  bool offline = false;    // besides what the settings say
-  bool dry_run = false;    // plans, writes nothing
-  bool check_all = false;  // hashes what is cached too, and fetches again what differs
+  bool offline = false;                  // besides what the settings say
+  bool dry_run = false;                  // plans, writes nothing
+  bool check_all = false;                // hashes what is cached too, and fetches again what differs
+  std::filesystem::path local_dir;       // plain files go there instead of into the cache; empty: none
+  std::chrono::milliseconds timeout{0};  // for all of it; 0: none
 };
 
 /** Where things are and how the Hub is asked. */
@@ -40,6 +42,10 @@ struct PulledFile {
   uint64_t size = 0;
   std::string etag;
   bool was_cached = false;
+  bool to_fetch = false;  // else its content is there, at most under another name
+  uint64_t at_hand = 0;   // bytes that need not be fetched: of an earlier download, or the content under another name
+
+  uint64_t missing() const { return was_cached ? 0 : size - at_hand; }
 };
 
 struct FileProgress {
@@ -79,11 +85,13 @@ struct PullResult {
   std::vector<PulledFile> files;
   uint64_t bytes_downloaded = 0;  // over the network, by this call
   uint64_t bytes_total = 0;       // of all files
+  uint64_t bytes_missing = 0;     // of them, when it began
   std::string note;               // why the Hub was not asked, if it was not
 };
 
 /**
  * Complete, or an error that left a cache every client reads and that the next call goes on from.
+ * Network errors are of type pull_timeout where the request's own time is over.
  * Throws: NotFound (model_not_found, revision_not_found, no_match, not_cached), Permission (access_denied, auth_error,
  * read_only_cache), Network (hub_unreachable, incomplete_snapshot, ..), Corrupt (integrity_error, unsafe_path),
  * ResourceExhausted (disk_full), Cancelled, InvalidArgument, Unsupported (no libcurl).
@@ -98,7 +106,7 @@ std::vector<std::string> hub_names(const std::string& model, const std::filesyst
 ClientOptions client_options(const PullPlace& place, std::function<void(const std::string&)> on_retry);
 
 /** {model, download_status, expanded_name, commit_hash, revision, path, files[{name, size_bytes, cached}],
- * bytes_downloaded, bytes_total, note}. */
+ * bytes_downloaded, bytes_total, bytes_missing, note}. */
 Json pull_object(const PullResult& result);
 
 }  // namespace burin::hub

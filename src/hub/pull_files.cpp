@@ -35,8 +35,8 @@ struct Task {
 /** What the threads share. */
 class Crew {
  public:
-  Crew(CacheWriter& cache, const PullFiles& context, std::vector<WantedFile> wanted, const std::atomic<bool>& cancel)
-      : cache_(cache), context_(context), cancel_(cancel) {
+  Crew(PullTarget& target, const PullFiles& context, std::vector<WantedFile> wanted, const std::atomic<bool>& cancel)
+      : target_(target), context_(context), cancel_(cancel) {
     // Large files first, so that the last one to end is a small one.
     std::ranges::stable_sort(wanted, std::ranges::greater(), [](const WantedFile& w) { return w.file.content_size(); });
     for (WantedFile& file : wanted) {
@@ -57,7 +57,7 @@ class Crew {
   void note(std::string text);
   void fail();
 
-  CacheWriter& cache_;
+  PullTarget& target_;
   const PullFiles& context_;
   const std::atomic<bool>& cancel_;
   std::deque<Task> tasks_;
@@ -126,18 +126,17 @@ void Crew::help_others(HubClient& client) {
 void Crew::run_task(HubClient& client, Task& task) {
   task.stage = Stage::Running;
   const RepoFile& file = task.wanted.file;
-  const std::string& etag = file.etag();
   {
-    const CacheLock lock(cache_.lock_file(etag), stop_,
+    const CacheLock lock(target_.lock_file(file), stop_,
                          [&] { note(fmt::format("{}: another program fetches it; waiting", file.path)); });
     // Somebody else may have brought it while we waited.
-    if (task.wanted.replace || !cache_.has_file(file)) {
+    if (task.wanted.replace || !target_.has_file(file)) {
       const bool damaged = task.wanted.replace && task.wanted.fetch;
-      const bool absent = damaged || !cache_.has_blob(etag, file.content_size());
+      const bool absent = damaged || !target_.content(file);
       if (absent) {
         fetch(client, task);
       }
-      cache_.link(file, etag, absent);
+      target_.place(file, absent);
     }
   }
   task.counters.done = file.content_size();
@@ -151,11 +150,11 @@ void Crew::run_task(HubClient& client, Task& task) {
 void Crew::fetch(HubClient& client, Task& task) {
   const RepoFile& file = task.wanted.file;
   const BlobJob job{.subject = subject_of(context_, file),
-                    .place = {.blobs_dir = cache_.blobs_dir(),
+                    .place = {.blobs_dir = target_.blobs_dir(),
                               .state_dir = context_.state_dir,
                               .etag = file.etag(),
                               .size = file.content_size()},
-                    .write_small = [&](std::string_view content) { cache_.write_blob(file.etag(), content); }};
+                    .write_small = [&](std::string_view content) { target_.write_blob(file.etag(), content); }};
   try {
     download_blob(client, job, task.counters, [&](std::shared_ptr<LargeDownload> download) {
       const std::lock_guard lock(mutex_);
@@ -164,7 +163,7 @@ void Crew::fetch(HubClient& client, Task& task) {
     });
   } catch (const Error& error) {
     if (error.type() == "file_not_found") {
-      cache_.write_no_exist(file.path);
+      target_.write_no_exist(file.path);
     }
     throw;
   }
@@ -275,9 +274,9 @@ HubSubject subject_of(const PullFiles& context, const RepoFile& file) {
           .with_token = !context.client.token.empty()};
 }
 
-uint64_t pull_files(CacheWriter& cache, const PullFiles& context, std::vector<WantedFile> wanted,
+uint64_t pull_files(PullTarget& target, const PullFiles& context, std::vector<WantedFile> wanted,
                     const std::atomic<bool>& cancel, const PullListener& listener) {
-  return Crew(cache, context, std::move(wanted), cancel).run(listener);
+  return Crew(target, context, std::move(wanted), cancel).run(listener);
 }
 
 }  // namespace burin::hub

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "hub/cache_writer.h"
 #include "hub/hub_client.h"
 #include "hub/pull.h"
+#include "hub/pull_target.h"
 
 namespace burin::hub {
 
@@ -30,7 +30,7 @@ HubSubject subject_of(const PullFiles& context, const RepoFile& file);
 
 /** Throws the first error of any thread, after all of them came to rest. Returns the bytes that came over the network.
  */
-uint64_t pull_files(CacheWriter& cache, const PullFiles& context, std::vector<WantedFile> wanted,
+uint64_t pull_files(PullTarget& target, const PullFiles& context, std::vector<WantedFile> wanted,
                     const std::atomic<bool>& cancel, const PullListener& listener);
 
 }  // namespace burin::hub

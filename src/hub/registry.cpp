@@ -85,12 +85,15 @@ ModelRegistry::ModelRegistry() {
 }
 
 ModelRegistry ModelRegistry::with_user_entries(const std::filesystem::path& config_dir) {
-  ModelRegistry registry;
   std::error_code ignored;
   const std::filesystem::path file = config_dir / kUserFile;
-  if (!config_dir.empty() && std::filesystem::exists(file, ignored)) {
-    registry.add(read_json_file(file, {.max_bytes = kMaxUserBytes, .max_depth = 8}), kUserFile, true);
-  }
+  const bool there = !config_dir.empty() && std::filesystem::exists(file, ignored);
+  return there ? with_entries(read_json_file(file, {.max_bytes = kMaxUserBytes, .max_depth = 8})) : ModelRegistry();
+}
+
+ModelRegistry ModelRegistry::with_entries(const Json& list) {
+  ModelRegistry registry;
+  registry.add(list, kUserFile, true);
   return registry;
 }
 

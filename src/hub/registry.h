@@ -49,6 +49,9 @@ class ModelRegistry {
    */
   static ModelRegistry with_user_entries(const std::filesystem::path& config_dir);
 
+  /** With what such a file holds. */
+  static ModelRegistry with_entries(const Json& list);
+
   const std::vector<RegistryModel>& models() const { return models_; }
 
   /** By id or repo, in any case; null when it is not known. */

@@ -12,9 +12,11 @@ namespace burin::hub {
 
 struct RetryPolicy {
   int retries = 5;
-  std::chrono::milliseconds base{1000};  // doubled each time
-  std::chrono::milliseconds cap{8000};   // of a wait nobody asked for
-  std::chrono::seconds max_wait{300};    // of any wait
+  int unreached_retries = 2;  // of a server that never answered: the network is not there, or the name is wrong
+  std::chrono::milliseconds unreached{5'000};  // and not after so long
+  std::chrono::milliseconds base{1000};        // doubled each time
+  std::chrono::milliseconds cap{8000};         // of a wait nobody asked for
+  std::chrono::seconds max_wait{300};          // of any wait
 };
 
 /** 408, 429, 500, 502, 503 and 504. */

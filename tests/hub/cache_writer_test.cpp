@@ -56,7 +56,7 @@ TEST_F(Writer, LinksAcrossFolders) {
   CacheWriter cache = writer();
   cache.open();
   const RepoFile file = blob("a/b/c.json");
-  cache.link(file, kHashB, true);
+  cache.place(file, true);
   EXPECT_EQ(fs::read_symlink(cache.snapshot_dir() / "a/b/c.json"), "../../../../blobs/" + kHashB);
   EXPECT_TRUE(cache.has_file(file));
   EXPECT_EQ(entries_of(repo()).size(), 3U);
@@ -66,16 +66,16 @@ TEST_F(Writer, ReplacesALinkThatIsThere) {
   CacheWriter cache = writer();
   cache.open();
   write(cache.snapshot_dir() / "x", "old");
-  cache.link(blob("x"), kHashB, true);
+  cache.place(blob("x"), true);
   EXPECT_EQ(read_file(cache.snapshot_dir() / "x", 10), "text");
 }
 
 TEST_F(Writer, WithoutSymlinksMovesNewContentAndCopiesOld) {
   CacheWriter cache = writer("main", false);
   cache.open();
-  cache.link(blob("old"), kHashB, false);
+  cache.place(blob("old"), false);
   EXPECT_TRUE(is_there(repo() / "blobs" / kHashB));
-  cache.link(blob("new"), kHashB, true);
+  cache.place(blob("new"), true);
   EXPECT_FALSE(is_there(repo() / "blobs" / kHashB));
   EXPECT_EQ(read_file(cache.snapshot_dir() / "old", 10), "text");
   EXPECT_EQ(read_file(cache.snapshot_dir() / "new", 10), "text");
@@ -86,7 +86,7 @@ TEST_F(Writer, DoesNotFollowASymlinkInTheSnapshot) {
   cache.open();
   fs::create_directories(paths_.hub_cache / "elsewhere");
   fs::create_symlink(paths_.hub_cache / "elsewhere", cache.snapshot_dir() / "sub");
-  EXPECT_THROW(cache.link(blob("sub/x"), kHashB, true), Error);
+  EXPECT_THROW(cache.place(blob("sub/x"), true), Error);
   EXPECT_TRUE(entries_of(paths_.hub_cache / "elsewhere").empty());
 }
 
@@ -139,7 +139,7 @@ TEST_F(Writer, RefusesRevisionsThatArePaths) {
 
 TEST_F(Writer, LockIsSeenByFlock) {
   writer().open();
-  const fs::path file = writer().lock_file(kHashB);
+  const fs::path file = writer().lock_file(blob("x"));
   const std::atomic<bool> cancel{false};
   {
     const CacheLock lock(file, cancel, [] {});
@@ -155,7 +155,7 @@ TEST_F(Writer, LockIsSeenByFlock) {
 
 TEST_F(Writer, LockWaitsAndIsCancelled) {
   writer().open();
-  const fs::path file = writer().lock_file(kHashB);
+  const fs::path file = writer().lock_file(blob("x"));
   std::atomic<bool> cancel{false};
   const CacheLock held(file, cancel, [] {});
   std::thread canceller([&] {
@@ -168,7 +168,7 @@ TEST_F(Writer, LockWaitsAndIsCancelled) {
 
 TEST_F(Writer, LockIsNoSymlink) {
   writer().open();
-  const fs::path file = writer().lock_file(kHashB);
+  const fs::path file = writer().lock_file(blob("x"));
   fs::create_symlink(paths_.hub_cache / "victim", file);
   const std::atomic<bool> cancel{false};
   EXPECT_THROW(CacheLock(file, cancel, [] {}), Error);

@@ -1,5 +1,7 @@
 #include "hub/listing.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -106,6 +108,25 @@ TEST_F(Listing, FollowsLinksAsTheFolderDoes) {
   write(partial / ".." / ".." / "blobs" / (std::string(64, 'e') + ".incomplete"), "half");
   write(write_repo("models--f--left-over") / "x.incomplete", "half");
   fs::create_directory_symlink(repo_dir("models--a--two-hops"), repo_dir("models--g--linked-repo"));
+  expect_the_same();
+}
+
+TEST_F(Listing, FindsChatTemplatesAsTheFolderDoes) {
+  write_repo("models--a--in-the-configuration");
+  write(write_repo("models--b--in-a-file") / "chat_template.jinja", "{{ messages }}");
+  const auto tokenizer_config = [&](const std::string& name) {
+    const fs::path path = write_repo("models--" + name) / "tokenizer_config.json";
+    fs::remove(path);
+    return path;
+  };
+  tokenizer_config("c--none");
+  write(tokenizer_config("d--without"), R"({"chat_template":null})");
+  write(tokenizer_config("e--empty"), "");
+  fs::create_symlink("nothing", tokenizer_config("f--dangling"));
+  fs::create_directory(tokenizer_config("g--folder"));
+  const fs::path pipe = tokenizer_config("h--pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink(pipe, tokenizer_config("i--link-to-a-pipe"));
   expect_the_same();
 }
 

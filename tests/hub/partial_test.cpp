@@ -62,6 +62,19 @@ TEST_F(Partials, AreResumedByTheNextRun) {
   EXPECT_EQ(read_file(place_.blobs_dir / place_.etag, 100), kContent);
 }
 
+TEST_F(Partials, AreCountedWithoutBeingTaken) {
+  EXPECT_EQ(resumable_bytes(place_), 0U);
+  {
+    Partial partial(place_, true);
+    write(partial, kContent.substr(0, 7));
+  }
+  const fs::path before = only_file();
+  EXPECT_EQ(resumable_bytes(place_), 7U);
+  EXPECT_EQ(only_file(), before);
+  fs::remove(before);
+  EXPECT_EQ(resumable_bytes(place_), 0U);
+}
+
 TEST_F(Partials, AreNotTakenFromAWriterThatLives) {
   Partial first(place_, true);
   write(first, "abc");

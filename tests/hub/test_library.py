@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BURIN_BUILD_DIR") or ROOT / "build" / "dev")
 BIG = random.Random(4).randbytes(30 << 20)
 FILES = {"config.json": b'{"model_type": "llama"}', "model.safetensors": BIG}
-CANCELLED, PERMISSION = 130, 6
+CANCELLED, PERMISSION, NETWORK = 130, 6, 5
 
 
 class Progress(ctypes.Structure):
@@ -40,6 +40,7 @@ class PullOptions(ctypes.Structure):
         ("include", ctypes.POINTER(ctypes.c_char_p)), ("include_count", ctypes.c_size_t),
         ("exclude", ctypes.POINTER(ctypes.c_char_p)), ("exclude_count", ctypes.c_size_t),
         ("jobs", ctypes.c_int32), ("dry_run", ctypes.c_int32), ("check_all", ctypes.c_int32),
+        ("timeout_s", ctypes.c_int32), ("local_dir", ctypes.c_char_p),
     ]  # fmt: skip
 
 
@@ -107,6 +108,20 @@ def test_a_callback_cancels_and_the_next_call_goes_on(library, hub, pull):
     assert status == 0
     assert sum(request.sent for request in hub.log[before:] if request.origin == "cdn") < len(BIG) - (8 << 20)
     library.burin_report_free(report)
+
+
+def test_plain_files_within_a_time(library, hub, pull, tmp_path):
+    hub.add("org/tiny", FILES)
+    hub.faults.append(Fault(origin="cdn", method="GET", rate=8 << 20, times=None))
+    folder = tmp_path / "folder"
+    status, report, kind = pull("org/tiny", local_dir=str(folder).encode(), timeout_s=1)
+    assert (status, bool(report), kind) == (NETWORK, False, b"pull_timeout")
+    hub.faults.clear()
+    status, report, _ = pull("org/tiny", local_dir=str(folder).encode(), timeout_s=60)
+    assert status == 0 and (folder / "model.safetensors").read_bytes() == BIG
+    assert 0 < library.burin_report_number(report, b"/bytes_missing", -1.0) < len(BIG)
+    library.burin_report_free(report)
+    assert pull("org/tiny", timeout_s=-1)[2] == b"invalid_argument"
 
 
 def test_a_gated_model_is_a_typed_error(hub, pull):

@@ -4,12 +4,14 @@ All cases wait for time-outs and retries at the same time, once for this file; e
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import invariants
@@ -116,6 +118,38 @@ def test_no_server(program, tmp_path):
 def test_no_such_host(program, tmp_path):
     status, envelope = Burin(program, "http://hub.invalid", tmp_path).pull("org/tiny", "--retry-base", "50", **PATIENCE)
     assert status == 5 and "hub.invalid" in json.dumps(envelope["error"])
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:1", "http://hub.invalid"])
+def test_a_hub_that_never_answered_is_given_up_soon(program, tmp_path, place):
+    """With the waits of every day: a name that is wrong and a network that is not there are told within seconds."""
+    started = time.monotonic()
+    status, _, err = Burin(program, place, tmp_path).run("pull", "org/tiny")
+    assert status == 5 and err.count("trying again") == 2 and f"cannot reach {place}" in err, err
+    assert time.monotonic() - started < 10
+
+
+def test_packets_that_are_lost_are_no_answer(program, tmp_path):
+    """Nobody takes the connections, and the queue of those that wait is full: attempts to connect time out."""
+    with contextlib.ExitStack() as sockets:
+        full = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        place = f"http://127.0.0.1:{full.getsockname()[1]}"
+        started = time.monotonic()
+        status, _, err = Burin(program, place, tmp_path).run("pull", "org/tiny", **PATIENCE)
+        assert status == 5 and f"cannot reach {place}: Nobody answers there" in err, err
+        assert time.monotonic() - started < 15
+
+
+def test_a_hub_that_answered_is_waited_for(program, hub, tmp_path):
+    """The server goes after its first answer: all retries are made."""
+    hub.add("org/tiny", FILES)
+    hub.faults.append(Fault(INFO, status=503, before=lambda *_: threading.Thread(target=hub.close).start()))
+    status, _, err = Burin(program, hub.endpoint, tmp_path).run("pull", "org/tiny", "--retry-base", "50")
+    assert status == 5 and err.count("trying again") == 5, err
 
 
 def test_private_gated_disabled_and_missing(program, hub, tmp_path):

@@ -214,6 +214,28 @@ def test_a_killed_pull_with_helpers_goes_on(burin, hub):
     assert content(burin, repo, "model.safetensors") == data
 
 
+def test_time_is_limited_for_all_of_it(burin, tiny, hub):
+    """Slow, but moving: no limit on silence ends it. What came is kept, and the plan of the next run counts it."""
+    hub.faults.append(Fault(**BODY, times=None, rate=4 * MIB))
+    started = time.monotonic()
+    status, envelope = burin.pull("org/tiny", "--timeout", "2")
+    assert (status, envelope["error"]["type"]) == (5, "pull_timeout") and "2 s" in envelope["error"]["message"]
+    assert time.monotonic() - started < 6
+    hub.faults.clear()
+    status, out, _ = burin.run("pull", "org/tiny", "--dry-run", "--json")
+    planned = json.loads(out)["data"]["bytes_missing"]
+    assert status == 0 and 0 < planned < len(BIG) - MIB, planned
+    status, envelope = burin.pull("org/tiny", "--timeout", "60")
+    assert status == 0 and envelope["data"]["bytes_missing"] == planned == envelope["data"]["bytes_downloaded"], envelope
+
+
+def test_time_is_limited_while_others_are_waited_for(burin, tiny, hub):
+    hub.faults.append(Fault("/api/models/*", status=429, headers={"Retry-After": "200"}, times=None))
+    started = time.monotonic()
+    status, envelope = burin.pull("org/tiny", "--timeout", "1")
+    assert (status, envelope["error"]["type"]) == (5, "pull_timeout") and time.monotonic() - started < 5
+
+
 def test_json_lines(burin, tiny):
     status, out, err = burin.run("pull", "org/tiny", "--jsonl")
     lines = events(out)

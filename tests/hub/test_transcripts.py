@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import time
 
 import pytest
 from hub_data import safetensors
@@ -88,6 +89,16 @@ def no_network(session, hub, burin):
     session.run(f"burin pull {MODEL}" + FAST)
 
 
+def local_dir(session, hub, burin):
+    hub.add(MODEL, model_files())
+    assert burin.pull(MODEL)[0] == 0
+    session.run(f"burin pull {MODEL} --local-dir tiny")
+    session.run("echo '{}' > tiny/config.json")
+    later = time.time() + 5  # as people take longer than a clock's step
+    os.utime(burin.home / "tiny" / "config.json", (later, later))
+    session.run(f"burin pull {MODEL} --local-dir tiny")
+
+
 def damaged(session, hub, burin):
     hub.add(MODEL, model_files())
     assert burin.pull(MODEL)[0] == 0
@@ -126,7 +137,7 @@ def fits(session, hub, burin):
     session.run("burin fits mlx-community/Qwen3-8B-4bit --context 32768 --memory 8000000000")
 
 
-SCENES = [pull, interrupted, gated, no_network, ambiguous, damaged, remove, search, fits]
+SCENES = [pull, interrupted, gated, no_network, local_dir, ambiguous, damaged, remove, search, fits]
 
 
 def comparable(text):
