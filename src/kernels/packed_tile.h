@@ -1,9 +1,15 @@
-// The one loop of the vector kernels over packed weights. `V` names the instruction set's sixteen lanes, how many
-// records it takes at once (a spread activation then serves two) and how many columns. Included where that set is
-// switched on: everything has internal linkage.
+// The one loop of the vector kernels over packed weights. Included where an instruction set is switched on: everything
+// has internal linkage. `V` is that set with sixteen lanes, a row of W each:
+//   Codes, load, low, high   64 bytes of codes, four columns a lane; their halves; `levels`: halves through kLevels
+//   Sum<width>               integer sums of products of codes below 2^width with what `spread` gives. `add` is called
+//                            eight times (width 4, 8), or with `fold` between each four (width 5: codes up to 24)
+//   Floats                   zero, factors (of every ScaleType), multiply, multiply_add, store
+//   prefetch                 of a cache line
+//   kRecords, kColumns       how many records (a spread activation then serves two) and columns it takes at once
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "kernels/packed_table.h"
 
@@ -18,14 +24,31 @@ inline void forget_loads() {
   asm volatile("" ::: "memory");
 }
 
-/** Codes of every row for columns 4 j .. 4 j + 3 of part `part` of a group. */
-template <typename V, int bits, int group>
+/** What the codes of a matrix are, known while compiling. */
+template <int bits_, int group_, bool affine_>
+struct Form {
+  static constexpr int kBits = bits_;
+  static constexpr int kGroup = group_;
+  static constexpr bool kAffine = affine_;
+  static constexpr int kWidth = affine_ ? bits_ : 5;
+  static constexpr int kSpanGroups = group_ < 32 ? 32 / group_ : 1;
+  static constexpr int kParts = group_ < 32 ? 1 : group_ / 32;
+  static constexpr int kQuads = group_ < 32 ? group_ / 4 : 8;  // of a part that belong to one group
+};
+
+/** Codes of every row for columns 4 j .. 4 j + 3 of part `part` of a span. */
+template <typename V, typename F>
 inline typename V::Codes quad(const std::byte* codes, int part, int j) {
-  if constexpr (bits == 8) {
+  if constexpr (F::kBits == 8) {
     return V::load(codes + (part * 8 + j) * 64);
-  } else if constexpr (group == 32) {
+  } else if constexpr (F::kGroup <= 32) {
     const auto raw = V::load(codes + j % 4 * 64);
-    return j < 4 ? V::low(raw) : V::high(raw);
+    const auto half = j < 4 ? V::low(raw) : V::high(raw);
+    if constexpr (F::kAffine) {
+      return half;
+    } else {
+      return V::levels(half);
+    }
   } else {
     const auto raw = V::load(codes + (part / 2 * 8 + j) * 64);
     return part % 2 == 0 ? V::low(raw) : V::high(raw);
@@ -44,17 +67,18 @@ struct Columns {
       : codes(x.first + 4 * first), rest(x.second + 4 * first), scales(x.scales + first), sums(x.sums + first) {}
 };
 
-/** Sums of products of one part of a group, for `records` records and `columns` columns, as floats. */
-template <typename V, int bits, int group, int records, int columns, int rows>
+/** Sums of products of one part of a group, from its quad `first` on, for `records` records and `columns` columns, as
+ * floats. */
+template <typename V, typename F, int first, int records, int columns, int rows>
 inline void dot_part(const std::byte* codes, int64_t record, int part, const int8_t* x,
                      typename V::Floats (&out)[records][columns]) {
-  typename V::template Sum<bits> sum[records][columns];
+  typename V::template Sum<F::kWidth> sum[records][columns];
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) {
+  for (int j = first; j < first + F::kQuads; ++j) {
     typename V::Codes w[records];
 #pragma GCC unroll 2
     for (int h = 0; h < records; ++h) {
-      w[h] = quad<V, bits, group>(codes + h * record, part, j);
+      w[h] = quad<V, F>(codes + h * record, part, j);
     }
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
@@ -62,6 +86,11 @@ inline void dot_part(const std::byte* codes, int64_t record, int part, const int
 #pragma GCC unroll 2
       for (int h = 0; h < records; ++h) {
         sum[h][c].add(w[h], four);
+        if constexpr (!F::kAffine && F::kQuads == 8) {
+          if (j == 3) {
+            sum[h][c].fold();
+          }
+        }
       }
     }
   }
@@ -88,32 +117,50 @@ inline void add_scaled(const typename V::Floats (&dot)[records][columns], const 
   }
 }
 
-/** total += one group of `records` records from `at` on times some columns of a tile. */
-template <typename V, int bits, int group, int records, int columns, int rows>
-inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, const Columns<rows>& x,
+/** Scales and biases of the rows of a record, of group `g` of a panel or of the record itself. */
+template <typename V, typename F>
+inline std::pair<typename V::Floats, typename V::Floats> factors_at(const PackedMatrix& w, const std::byte* record,
+                                                                    const std::byte* head) {
+  if constexpr (F::kAffine) {
+    return {V::factors(record, w.scale_type), V::factors(record + w.header_bytes() / 2, w.scale_type)};
+  } else {
+    const auto whole = V::factors(head, w.scale_type);
+    return {V::multiply(whole, kHalfUnit), V::multiply(whole, -kZeroLevel * kHalfUnit)};
+  }
+}
+
+/** Where `records` records of a panel begin, and the scales at its head for their rows. */
+struct Place {
+  const std::byte* records;
+  const std::byte* head;
+};
+
+/** total += group `sub` of a span of `records` records times some columns of a tile. */
+template <typename V, typename F, int sub, int records, int columns, int rows>
+inline void add_group(const PackedMatrix& w, const Place& at, int64_t span, const Columns<rows>& x,
                       const uint64_t* flags, typename V::Floats* total) {
   using Floats = typename V::Floats;
-  constexpr int kParts = group / 32;
+  constexpr int kFirst = sub * F::kQuads;
+  const int64_t g = span * F::kSpanGroups + sub;
   const int64_t record = w.record_bytes();
-  const int64_t header = w.header_bytes();
+  const std::byte* const codes = at.records + w.header_bytes();
   Floats partial[records][columns];
 #pragma GCC unroll 4
-  for (int part = 0; part < kParts; ++part) {
-    const int64_t p = g * kParts + part;
+  for (int part = 0; part < F::kParts; ++part) {
+    const int64_t p = span * F::kParts + part;
     Floats dot[records][columns];
     forget_loads();
-    dot_part<V, bits, group, records, columns, rows>(at + header, record, part, x.codes + p * 32 * rows, dot);
+    dot_part<V, F, kFirst, records, columns, rows>(codes, record, part, x.codes + p * 32 * rows, dot);
     add_scaled<V, records, columns>(dot, x.scales + p * rows, 1.0F, part == 0, partial);
     if ((flags[p / 64] >> (p % 64) & 1) != 0) {
       forget_loads();
-      dot_part<V, bits, group, records, columns, rows>(at + header, record, part, x.rest + p * 32 * rows, dot);
+      dot_part<V, F, kFirst, records, columns, rows>(codes, record, part, x.rest + p * 32 * rows, dot);
       add_scaled<V, records, columns>(dot, x.scales + p * rows, 1.0F / kSecondSteps, false, partial);
     }
   }
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
-    const Floats scale = V::factors(at + h * record, w.scale_type);
-    const Floats bias = V::factors(at + h * record + header / 2, w.scale_type);
+    const auto [scale, bias] = factors_at<V, F>(w, at.records + h * record, at.head + g * kPanelHeight + h * kLanes);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       Floats& sum = total[h * columns + c];
@@ -122,28 +169,33 @@ inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, con
   }
 }
 
-/** V::kRecords records of every group from `panel` on, against some columns of a tile: side by side where arithmetic is
- * the limit, one after another where memory is. */
-template <typename V, int bits, int group, int columns, int rows>
-void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, const uint64_t* flags,
+/** V::kRecords records of every span, the panel's `half`-th first, against some columns of a tile: side by side where
+ * arithmetic is the limit, one after another where memory is. */
+template <typename V, typename F, int columns, int rows>
+void tile_of(const PackedMatrix& w, const std::byte* panel, int half, const Columns<rows>& x, const uint64_t* flags,
              const PackedOutput& out, int64_t height) {
   constexpr int kTogether = rows <= kStreamed ? 1 : V::kRecords;
   const int64_t record = w.record_bytes();
+  const int64_t spans = w.spans();
+  const std::byte* const first = panel + w.head_bytes() + half * record;
   typename V::Floats total[V::kRecords * columns];
 #pragma GCC unroll 8
   for (int i = 0; i < V::kRecords * columns; ++i) {
     total[i] = V::zero();
   }
-  for (int64_t g = 0; g < w.groups(); ++g) {
+  for (int64_t s = 0; s < spans; ++s) {
 #pragma GCC unroll 2
     for (int h = 0; h < V::kRecords; h += kTogether) {
-      const std::byte* const at = panel + (2 * g + h) * record;
+      const Place at{first + (2 * s + h) * record, panel + (half + h) * kLanes};
       if constexpr (rows <= kStreamed) {
         for (int64_t byte = 0; byte < record; byte += 64) {
-          V::prefetch(at + kAhead + byte);
+          V::prefetch(at.records + kAhead + byte);
         }
       }
-      add_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, flags, total + h * columns);
+      add_group<V, F, 0, kTogether, columns, rows>(w, at, s, x, flags, total + h * columns);
+      if constexpr (F::kSpanGroups == 2) {
+        add_group<V, F, 1, kTogether, columns, rows>(w, at, s, x, flags, total + h * columns);
+      }
     }
   }
 #pragma GCC unroll 2
@@ -156,52 +208,56 @@ void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>&
 }
 
 /** All columns of a tile of `rows` rows, as many at a time as registers hold. */
-template <typename V, int bits, int group, int rows>
+template <typename V, typename F, int rows>
 void tile_columns(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
                   int64_t height) {
   constexpr int kStep = rows < V::kColumns ? rows : V::kColumns;
   constexpr int kLeft = rows % kStep;
   for (int half = 0; half < 2 && half * kLanes < height; half += V::kRecords) {
-    const std::byte* const from = panel + half * w.record_bytes();
     const auto to = [&](int c) { return PackedOutput{out.y + c * out.ldy + half * kLanes, out.ldy, out.add}; };
     for (int c = 0; c + kStep <= rows; c += kStep) {
-      tile_of<V, bits, group, kStep>(w, from, Columns<rows>(x, c), x.flags, to(c), height - half * kLanes);
+      tile_of<V, F, kStep>(w, panel, half, Columns<rows>(x, c), x.flags, to(c), height - half * kLanes);
     }
     if constexpr (kLeft > 0) {
       constexpr int kFirst = rows - kLeft;
-      tile_of<V, bits, group, kLeft>(w, from, Columns<rows>(x, kFirst), x.flags, to(kFirst), height - half * kLanes);
+      tile_of<V, F, kLeft>(w, panel, half, Columns<rows>(x, kFirst), x.flags, to(kFirst), height - half * kLanes);
     }
   }
 }
 
-template <typename V, int bits, int group>
-void tile_of_rows(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
-                  int64_t height) {
-  using Tile = void (*)(const PackedMatrix&, const std::byte*, const TileView&, const PackedOutput&, int64_t);
-  static constexpr Tile kTiles[kTileRows] = {tile_columns<V, bits, group, 1>, tile_columns<V, bits, group, 2>,
-                                             tile_columns<V, bits, group, 3>, tile_columns<V, bits, group, 4>,
-                                             tile_columns<V, bits, group, 5>, tile_columns<V, bits, group, 6>,
-                                             tile_columns<V, bits, group, 7>, tile_columns<V, bits, group, 8>};
-  kTiles[x.rows - 1](w, panel, x, out, height);
+using Tile = void (*)(const PackedMatrix&, const std::byte*, const TileView&, const PackedOutput&, int64_t);
+
+template <typename V, typename F>
+Tile tile_of_rows(int64_t rows) {
+  static constexpr Tile kTiles[kTileRows] = {tile_columns<V, F, 1>, tile_columns<V, F, 2>, tile_columns<V, F, 3>,
+                                             tile_columns<V, F, 4>, tile_columns<V, F, 5>, tile_columns<V, F, 6>,
+                                             tile_columns<V, F, 7>, tile_columns<V, F, 8>};
+  return kTiles[rows - 1];
 }
 
 template <typename V, int bits>
-void tile_of_bits(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
-                  int64_t height) {
-  switch (w.group_size) {
+Tile tile_of_bits(int group_size, int64_t rows) {
+  switch (group_size) {
     case 32:
-      return tile_of_rows<V, bits, 32>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 32, true>>(rows);
     case 64:
-      return tile_of_rows<V, bits, 64>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 64, true>>(rows);
     default:
-      return tile_of_rows<V, bits, 128>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 128, true>>(rows);
   }
 }
 
 template <typename V>
 void vector_tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
                  int64_t height) {
-  (w.bits == 4 ? tile_of_bits<V, 4> : tile_of_bits<V, 8>)(w, panel, x, out, height);
+  Tile tile = nullptr;
+  if (w.affine()) {
+    tile = (w.bits == 4 ? tile_of_bits<V, 4> : tile_of_bits<V, 8>)(w.group_size, x.rows);
+  } else {
+    tile =
+        w.group_size == 16 ? tile_of_rows<V, Form<4, 16, false>>(x.rows) : tile_of_rows<V, Form<4, 32, false>>(x.rows);
+  }
+  tile(w, panel, x, out, height);
 }
 
 }  // namespace
