@@ -342,7 +342,7 @@ void ForeignWeights::add_nvfp4(const std::string& path, const std::string& codes
     throw corrupt("the tensors of " + path + " do not fit each other");
   }
   const WeightFiles* files = &files_;
-  derive(path + ".weight", {.stored = {{packed[0], to_dim(shape.columns)}, mx::bfloat16},
+  derive(path + ".weight", {.stored = {{packed[0], to_dim(shape.columns)}, mx::bfloat16, true},
                             .sources = {codes, scales, global},
                             .fill = [=](std::byte* out, bool widen) {
                               const float factor = read_floats(*files, global)[0];
@@ -370,11 +370,11 @@ void ForeignWeights::add_fp8_blocks(const std::string& path) {
     throw corrupt(fmt::format("tensors {} and {} do not fit each other", codes, scales));
   }
   const WeightFiles* files = &files_;
-  derive(codes, {.stored = {dims, mx::bfloat16}, .sources = {codes, scales}, .fill = [=](std::byte* out, bool widen) {
-                   store_floats(
-                       dequantize_fp8(read_as<uint8_t>(*files, codes), read_floats(*files, scales), shape, block),
-                       widen ? mx::float32 : mx::bfloat16, out);
-                 }});
+  derive(codes,
+         {.stored = {dims, mx::bfloat16, true}, .sources = {codes, scales}, .fill = [=](std::byte* out, bool widen) {
+            store_floats(dequantize_fp8(read_as<uint8_t>(*files, codes), read_floats(*files, scales), shape, block),
+                         widen ? mx::float32 : mx::bfloat16, out);
+          }});
 }
 
 void ForeignWeights::add_fp8_tiles(const std::string& path) {

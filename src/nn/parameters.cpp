@@ -74,7 +74,10 @@ WeightMatrix Parameters::matrix(const std::string& name, int rows, int cols) {
   if (const auto entry = map_.entry(path, cols, weight, source_.find(path + ".scales"))) {
     return quantized_matrix(path, rows, cols, *entry);
   }
-  return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt, .packed = nullptr};
+  require(path + ".weight", {rows, cols}, true);  // the CPU's kernels widen it as they read it
+  return {.dense = source_.take(path + ".weight", widen_ && weight->computed),
+          .quantized = std::nullopt,
+          .packed = nullptr};
 }
 
 /** What runs on a GPU, and what must be exact, keeps MLX's layout. */

@@ -16,6 +16,7 @@ namespace burin::nn {
 struct StoredTensor {
   mx::Shape shape;
   mx::Dtype dtype;
+  bool computed = false;  // from several tensors: it keeps all digits only where it is widened
 };
 
 /** Where tensors come from. Arrays are handed out before their bytes are read; nothing may evaluate them until then. */
