@@ -140,8 +140,7 @@ void unpack_row(const PackedMatrix& w, int64_t row, float* out) {
     const PackedFactors factors = factors_of(w, panel, g, r);
     for (int64_t k = g * w.group_size; k < (g + 1) * w.group_size; ++k) {
       const int code = packed_code(w, codes, k % w.span(), r % kLanes);
-      out[k] = w.affine() ? factors.scale * static_cast<float>(code) + factors.bias
-                          : factors.scale * static_cast<float>(code - kZeroLevel);  // exact
+      out[k] = factors.scale * static_cast<float>(code) + factors.bias;
     }
   }
 }

@@ -116,6 +116,10 @@ void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, i
 /** Shapes: x (m, columns) -> y (m, rows). On all threads. */
 void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Rounding& rounding, float* y);
 
+/** dy W, which is the gradient for x of a product without its rounding. Shapes: dy (m, rows) -> dx (m, columns). In
+ * float32, on all threads. */
+void packed_matmul_transposed(const PackedMatrix& w, const float* dy, int64_t m, float* dx);
+
 /** As dequantize_rows. */
 void dequantize_packed_rows(const PackedMatrix& w, const int32_t* ids, int64_t count, float* out);
 

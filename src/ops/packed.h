@@ -56,8 +56,11 @@ class PackedArena {
 
 using PackedWeightPtr = std::shared_ptr<const PackedWeight>;
 
-/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N), float32. */
+/** x @ dequantize(w)^T. Its gradient is that of the product without rounding. Shapes: x (.., K) -> (.., N), float32. */
 mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Rounding& rounding = {});
+
+/** dy @ dequantize(w), every product in float32. Shapes: dy (.., N) -> (.., K), float32. */
+mx::array packed_matmul_transposed(const mx::array& dy, const PackedWeightPtr& w);
 
 /** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32. */
 mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w);

@@ -98,6 +98,31 @@ TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarForm) {
   }
 }
 
+TEST_F(PackedMatmul, TransposedIsTheProductWithTheValues) {
+  for (const MatrixCase& shape : cases()) {
+    const Packed w(shape, 13);
+    const int64_t m = 1 + shape.rows % 9;
+    RandomMatrix other({1, shape.rows * 32, 4, 32}, 3);  // for its random numbers
+    const std::vector<float> dy = other.random_input(m);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      std::vector<float> dx(static_cast<size_t>(m * shape.columns), -1.0F);
+      packed_matmul_transposed(w.matrix, dy.data(), m, dx.data());
+      for (int64_t i = 0; i < m * shape.columns; ++i) {
+        double sum = 0;
+        double magnitude = 0;
+        for (int64_t r = 0; r < shape.rows; ++r) {
+          const double term = static_cast<double>(dy[static_cast<size_t>(i / shape.columns * shape.rows + r)]) *
+                              w.plain.values()[static_cast<size_t>(r * shape.columns + i % shape.columns)];
+          sum += term;
+          magnitude += std::abs(term);
+        }
+        ASSERT_NEAR(dx[static_cast<size_t>(i)], sum, 1e-6 * magnitude) << name(isa) << ", " << shape.bits << " bits";
+      }
+    }
+  }
+}
+
 TEST_F(PackedMatmul, StaysWithinTheErrorOfItsRounding) {
   for (const MatrixCase& shape : cases()) {
     Packed w(shape, 2);

@@ -1,0 +1,66 @@
+// A span of columns of every panel becomes floats, which all rows of dy then take: what it costs to unpack them is
+// shared by the rows.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/packed_table.h"
+#include "kernels/qmatmul_table.h"
+#include "kernels/thread_pool.h"
+
+namespace burin::kernels {
+namespace {
+
+static_assert(kLanes == kPanelRows);
+
+/** Span `s` of a panel as values. Shapes: out (span / 16, 32, 16): sixteen columns of every row. */
+void unpack_span(const PackedMatrix& w, const std::byte* panel, int64_t s, float* out) {
+  PackedFactors factors[kLanes];
+  for (int64_t half = 0; half < kPanelHeight; half += kLanes) {
+    for (int64_t k = 0; k < w.span(); ++k) {
+      const int64_t g = (s * w.span() + k) / w.group_size;
+      const std::byte* const codes = record_of(w, panel, g, half) + w.header_bytes();
+      for (int64_t r = 0; r < kLanes && k % w.group_size == 0; ++r) {
+        factors[r] = factors_of(w, panel, g, half + r);
+      }
+      float* const to = out + (k / kLanes * kPanelHeight + half) * kLanes + k % kLanes;
+      for (int64_t r = 0; r < kLanes; ++r) {
+        to[r * kLanes] = factors[r].scale * static_cast<float>(packed_code(w, codes, k, r)) + factors[r].bias;
+      }
+    }
+  }
+}
+
+/** y (+)= x times a panel, as QMatmulTable has it. */
+void plain_panel(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
+                 bool accumulate) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t c = 0; c < kLanes; ++c) {
+      float sum = accumulate ? y[i * ldy + c] : 0.0F;
+      for (int64_t r = 0; r < k; ++r) {
+        sum += x[i * ldx + r] * panel[r * kLanes + c];
+      }
+      y[i * ldy + c] = sum;
+    }
+  }
+}
+
+}  // namespace
+
+void packed_matmul_transposed(const PackedMatrix& w, const float* dy, int64_t m, float* dx) {
+  const auto times_panel = qmatmul_table().panel != nullptr ? qmatmul_table().panel : plain_panel;
+  pool().parallel_for(w.spans(), 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> values(static_cast<size_t>(kPanelHeight * w.span()));
+    for (int64_t s = begin; s < end; ++s) {
+      for (int64_t panel = 0; panel < w.panels(); ++panel) {
+        const int64_t rows = std::min(kPanelHeight, w.rows - panel * kPanelHeight);
+        unpack_span(w, w.data + panel * w.panel_bytes(), s, values.data());
+        for (int64_t k = 0; k < w.span(); k += kLanes) {
+          times_panel(dy + panel * kPanelHeight, w.rows, m, values.data() + k * kPanelHeight, rows,
+                      dx + s * w.span() + k, w.columns, panel > 0);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace burin::kernels
