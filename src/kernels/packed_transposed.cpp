@@ -30,16 +30,29 @@ void unpack_span(const PackedMatrix& w, const std::byte* panel, int64_t s, float
   }
 }
 
-/** y (+)= x times a panel, as QMatmulTable has it. */
-void plain_panel(const float* x, int64_t ldx, int64_t m, const float* panel, int64_t k, float* y, int64_t ldy,
-                 bool accumulate) {
-  for (int64_t i = 0; i < m; ++i) {
+/** y (+)= x times a panel of 16 columns. Shapes: x (m, k), panel (k, 16), y (m, 16). */
+struct PanelProduct {
+  const float* x;
+  int64_t ldx, m;
+  const float* panel;
+  int64_t k;
+  float* y;
+  int64_t ldy;
+  bool add;
+};
+
+void multiply(const PanelProduct& p) {
+  if (const auto panel = qmatmul_table().panel) {
+    panel(p.x, p.ldx, p.m, p.panel, p.k, p.y, p.ldy, p.add);
+    return;
+  }
+  for (int64_t i = 0; i < p.m; ++i) {
     for (int64_t c = 0; c < kLanes; ++c) {
-      float sum = accumulate ? y[i * ldy + c] : 0.0F;
-      for (int64_t r = 0; r < k; ++r) {
-        sum += x[i * ldx + r] * panel[r * kLanes + c];
+      float& to = p.y[i * p.ldy + c];
+      to = p.add ? to : 0.0F;
+      for (int64_t r = 0; r < p.k; ++r) {
+        to += p.x[i * p.ldx + r] * p.panel[r * kLanes + c];
       }
-      y[i * ldy + c] = sum;
     }
   }
 }
@@ -47,7 +60,6 @@ void plain_panel(const float* x, int64_t ldx, int64_t m, const float* panel, int
 }  // namespace
 
 void packed_matmul_transposed(const PackedMatrix& w, const float* dy, int64_t m, float* dx) {
-  const auto times_panel = qmatmul_table().panel != nullptr ? qmatmul_table().panel : plain_panel;
   pool().parallel_for(w.spans(), 1, [&](int64_t begin, int64_t end) {
     std::vector<float> values(static_cast<size_t>(kPanelHeight * w.span()));
     for (int64_t s = begin; s < end; ++s) {
@@ -55,8 +67,14 @@ void packed_matmul_transposed(const PackedMatrix& w, const float* dy, int64_t m,
         const int64_t rows = std::min(kPanelHeight, w.rows - panel * kPanelHeight);
         unpack_span(w, w.data + panel * w.panel_bytes(), s, values.data());
         for (int64_t k = 0; k < w.span(); k += kLanes) {
-          times_panel(dy + panel * kPanelHeight, w.rows, m, values.data() + k * kPanelHeight, rows,
-                      dx + s * w.span() + k, w.columns, panel > 0);
+          multiply({.x = dy + panel * kPanelHeight,
+                    .ldx = w.rows,
+                    .m = m,
+                    .panel = values.data() + k * kPanelHeight,
+                    .k = rows,
+                    .y = dx + s * w.span() + k,
+                    .ldy = w.columns,
+                    .add = panel > 0});
         }
       }
     }

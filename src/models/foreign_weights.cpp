@@ -121,10 +121,8 @@ mx::array ForeignWeights::take(const std::string& name, bool widen) {
 }
 
 ops::PackedWeightPtr ForeignWeights::pack(const std::string& path, const nn::QuantizationEntry& entry) {
-  std::vector<std::string> names{path + ".weight", path + ".scales"};
-  if (entry.mode == ops::QuantizationMode::Affine) {
-    names.push_back(path + ".biases");
-  }
+  std::vector<std::string> names{path + ".weight", path + ".scales", path + ".biases"};
+  names.resize(entry.mode == ops::QuantizationMode::Affine ? 3 : 2);
   if (std::ranges::none_of(names, [&](const std::string& name) { return derived_.contains(name); })) {
     return files_.pack(path, entry);
   }
