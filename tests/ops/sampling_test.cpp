@@ -10,14 +10,12 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-mx::array stock_log_softmax(const mx::array& x) {
-  return x - mx::logsumexp(x, -1, true);
-}
-
-TEST(LogSoftmax, EqualsMlxAtEveryLength) {
+/** In float64: MLX's own sum of 150,000 floats is off by 1e-4. */
+TEST(LogSoftmax, IsThatOfFloat64AtEveryLength) {
   for (const int n : {1, 2, 7, 8, 9, 31, 33, 4095, 4096, 4097, 12289, 151936}) {
     const mx::array x = mx::multiply(normal({2, n}, 1), mx::array(5.0F));
-    EXPECT_LT(difference(log_softmax(x), stock_log_softmax(x)), 3e-7) << n;
+    const mx::array wide = mx::astype(x, mx::float64);
+    EXPECT_LT(difference(log_softmax(x), wide - mx::logsumexp(wide, -1, true)), 3e-7) << n;
   }
 }
 

@@ -36,7 +36,7 @@ def test_every_architecture_stays_close_to_exact(burin, tmp_path, tmp_path_facto
         assert error < LARGEST * size, f"{more}: {error / size:.1e} of the logits' own size"
 
 
-@pytest.mark.parametrize("quantization", ["3bit", "6bit", "2bit_g128", "5bit_g32"])
+@pytest.mark.parametrize("quantization", ["3bit", "6bit", "2bit_g128", "5bit_g32", "mxfp4", "nvfp4"])
 def test_other_widths_are_packed_too(burin, tmp_path, tmp_path_factory, quantization):
     test_every_architecture_stays_close_to_exact(burin, tmp_path, tmp_path_factory, "qwen3", quantization)
 
