@@ -48,21 +48,20 @@ struct Avx2 {
     return _mm256_castsi256_ps(
         _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))), 23));
   }
+  static Floats byte_factors(const std::byte* from, ScaleType type) {
+    if (type == ScaleType::E8M0) {
+      return {powers(from), powers(from + 8)};
+    }
+    const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x80)), 8);
+    const __m256i half = _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x7f)), 7), sign);
+    return multiply({_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))},
+                    256.0F);
+  }
   static Floats factors(const std::byte* from, ScaleType type) {
     if (type == ScaleType::F32) {
       const auto* at = reinterpret_cast<const float*>(from);
       return {_mm256_loadu_ps(at), _mm256_loadu_ps(at + 8)};
-    }
-    if (type == ScaleType::E8M0) {
-      return {powers(from), powers(from + 8)};
-    }
-    if (type == ScaleType::E4M3) {
-      const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-      const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x80)), 8);
-      const __m256i half =
-          _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x7f)), 7), sign);
-      return multiply(
-          {_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))}, 256.0F);
     }
     const auto* at = reinterpret_cast<const __m128i*>(from);
     const auto widen = [type](__m128i half) {

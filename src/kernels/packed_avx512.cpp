@@ -37,20 +37,20 @@ struct Avx512 {
   static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
 
   static Floats zero() { return _mm512_setzero_ps(); }
+  /** 2^-127 counts as nothing: the scale of a group of zeros, and slow to multiply with. */
+  static Floats byte_factors(const std::byte* from, ScaleType type) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    if (type == ScaleType::E8M0) {
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23));
+    }
+    const __m256i words = _mm256_cvtepu8_epi16(bytes);
+    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(words, _mm256_set1_epi16(0x80)), 8);
+    const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(words, _mm256_set1_epi16(0x7f)), 7);
+    return multiply(_mm512_cvtph_ps(_mm256_or_si256(magnitude, sign)), 256.0F);
+  }
   static Floats factors(const std::byte* from, ScaleType type) {
     if (type == ScaleType::F32) {
       return _mm512_loadu_ps(from);
-    }
-    if (type ==
-        ScaleType::E8M0) {  // 2^-127 counts as nothing: the scale of a group of zeros, and slow to multiply with
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23));
-    }
-    if (type == ScaleType::E4M3) {
-      const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-      const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x80)), 8);
-      const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x7f)), 7);
-      return multiply(_mm512_cvtph_ps(_mm256_or_si256(magnitude, sign)), 256.0F);
     }
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     return type == ScaleType::F16 ? _mm512_cvtph_ps(half)

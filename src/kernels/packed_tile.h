@@ -3,13 +3,13 @@
 //   Codes, load, low, high   64 bytes of codes, four columns a lane; their halves; `levels`: halves through kLevels
 //   Sum<width>               integer sums of products of codes below 2^width with what `spread` gives. `add` is called
 //                            eight times (width 4, 8), or with `fold` between each four (width 5: codes up to 24)
-//   Floats                   zero, factors (of every ScaleType), multiply, multiply_add, store
+//   Floats                   zero, factors (F32, F16, BF16), byte_factors (E8M0, E4M3), multiply, multiply_add,
+//                            store
 //   prefetch                 of a cache line
 //   kRecords, kColumns       how many records (a spread activation then serves two) and columns it takes at once
 #pragma once
 
 #include <cstdint>
-#include <utility>
 
 #include "kernels/packed_table.h"
 
@@ -117,19 +117,17 @@ inline void add_scaled(const typename V::Floats (&dot)[records][columns], const 
   }
 }
 
-/** Scales and biases of the rows of a record, of group `g` of a panel or of the record itself. */
-template <typename V, typename F>
-inline std::pair<typename V::Floats, typename V::Floats> factors_at(const PackedMatrix& w, const std::byte* record,
-                                                                    const std::byte* head) {
-  if constexpr (F::kAffine) {
-    return {V::factors(record, w.scale_type), V::factors(record + w.header_bytes() / 2, w.scale_type)};
-  } else {
-    const auto whole = V::factors(head, w.scale_type);
-    return {V::multiply(whole, kHalfUnit), V::multiply(whole, -kZeroLevel * kHalfUnit)};
-  }
+/** Bytes of a record's scales and biases, and of all of it. */
+template <typename F>
+inline int64_t header_of(ScaleType type) {
+  return F::kAffine ? 2 * kLanes * (type == ScaleType::F32 ? 4 : 2) : 0;
+}
+template <typename F>
+inline int64_t record_of(ScaleType type) {
+  return header_of<F>(type) + kLanes * (F::kGroup < 32 ? 32 : F::kGroup) * F::kBits / 8;
 }
 
-/** Where `records` records of a panel begin, and the scales at its head for their rows. */
+/** Where the next records of a panel begin, and the scales at its head for their rows. */
 struct Place {
   const std::byte* records;
   const std::byte* head;
@@ -137,13 +135,14 @@ struct Place {
 
 /** total += group `sub` of a span of `records` records times some columns of a tile. */
 template <typename V, typename F, int sub, int records, int columns, int rows>
-inline void add_group(const PackedMatrix& w, const Place& at, int64_t span, const Columns<rows>& x,
-                      const uint64_t* flags, typename V::Floats* total) {
+inline void add_group(ScaleType type, Place at, int64_t span, const Columns<rows>& x, const uint64_t* flags,
+                      typename V::Floats* total) {
   using Floats = typename V::Floats;
   constexpr int kFirst = sub * F::kQuads;
   const int64_t g = span * F::kSpanGroups + sub;
-  const int64_t record = w.record_bytes();
-  const std::byte* const codes = at.records + w.header_bytes();
+  const int64_t record = record_of<F>(type);
+  const int64_t header = header_of<F>(type);
+  const std::byte* const codes = at.records + header;
   Floats partial[records][columns];
 #pragma GCC unroll 4
   for (int part = 0; part < F::kParts; ++part) {
@@ -160,7 +159,16 @@ inline void add_group(const PackedMatrix& w, const Place& at, int64_t span, cons
   }
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
-    const auto [scale, bias] = factors_at<V, F>(w, at.records + h * record, at.head + g * kPanelHeight + h * kLanes);
+    Floats scale;
+    Floats bias;
+    if constexpr (F::kAffine) {
+      scale = V::factors(at.records + h * record, type);
+      bias = V::factors(at.records + h * record + header / 2, type);
+    } else {
+      bias = V::byte_factors(at.head + g * kPanelHeight + h * kLanes, type);
+      scale = V::multiply(bias, kHalfUnit);
+      bias = V::multiply(bias, -kZeroLevel * kHalfUnit);
+    }
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       Floats& sum = total[h * columns + c];
@@ -175,7 +183,7 @@ template <typename V, typename F, int columns, int rows>
 void tile_of(const PackedMatrix& w, const std::byte* panel, int half, const Columns<rows>& x, const uint64_t* flags,
              const PackedOutput& out, int64_t height) {
   constexpr int kTogether = rows <= kStreamed ? 1 : V::kRecords;
-  const int64_t record = w.record_bytes();
+  const int64_t record = record_of<F>(w.scale_type);
   const int64_t spans = w.spans();
   const std::byte* const first = panel + w.head_bytes() + half * record;
   typename V::Floats total[V::kRecords * columns];
@@ -192,9 +200,9 @@ void tile_of(const PackedMatrix& w, const std::byte* panel, int half, const Colu
           V::prefetch(at.records + kAhead + byte);
         }
       }
-      add_group<V, F, 0, kTogether, columns, rows>(w, at, s, x, flags, total + h * columns);
+      add_group<V, F, 0, kTogether, columns, rows>(w.scale_type, at, s, x, flags, total + h * columns);
       if constexpr (F::kSpanGroups == 2) {
-        add_group<V, F, 1, kTogether, columns, rows>(w, at, s, x, flags, total + h * columns);
+        add_group<V, F, 1, kTogether, columns, rows>(w.scale_type, at, s, x, flags, total + h * columns);
       }
     }
   }
