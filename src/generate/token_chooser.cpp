@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "ops/sampling.h"
 
 namespace burin::generate {
 
@@ -42,7 +43,7 @@ Pending TokenChooser::choose(const mx::array& logits, int left) const {
   if (is_constrained()) {
     processed = options_.constraint->apply(processed, left);
   }
-  const mx::array logprobs = processed - mx::logsumexp(processed, -1, true);
+  const mx::array logprobs = ops::log_softmax(processed);
   const mx::array id = mx::astype(options_.sampler(logprobs), mx::int32);
   const mx::array logprob = mx::astype(mx::take_along_axis(logprobs, mx::expand_dims(id, -1), -1), mx::float32);
   mx::async_eval(id, logprob);

@@ -97,7 +97,7 @@ inline __m256 widen_row(const QuantizedMatrix& w, int64_t row, const float* sums
       return widen_row<ScaleType::F16>(w.scales, w.biases, at, w.groups(), sums, scales);
     case ScaleType::BF16:
       return widen_row<ScaleType::BF16>(w.scales, w.biases, at, w.groups(), sums, scales);
-    case ScaleType::F32:
+    default:
       break;
   }
   return widen_row<ScaleType::F32>(w.scales, w.biases, at, w.groups(), sums, scales);

@@ -57,8 +57,8 @@ float float_code_value(FloatCode code, uint8_t bits) {
   return (bits & 8U) != 0 ? -kE2m1[bits & 7U] : kE2m1[bits & 7U];
 }
 
-float float_scale_value(FloatScale scale, uint8_t bits) {
-  if (scale == FloatScale::E4M3) {
+float float_scale_value(ScaleType scale, uint8_t bits) {
+  if (scale == ScaleType::E4M3) {
     return e4m3_to_float(bits);
   }
   return bfloat16_to_float(static_cast<uint16_t>(bits == 0 ? 0x40U : unsigned{bits} << 7));

@@ -24,9 +24,9 @@ inline __m256 eight_codes(const uint8_t* row, int64_t column) {
   }
 }
 
-template <FloatScale scale>
+template <ScaleType scale>
 inline float scale_of(uint8_t bits) {
-  if constexpr (scale == FloatScale::E4M3) {
+  if constexpr (scale == ScaleType::E4M3) {
     return 256.0F * _cvtsh_ss(static_cast<uint16_t>((bits & 0x80U) << 8 | (bits & 0x7fU) << 7));
   } else {
     const uint32_t word = bits == 0 ? 0x400000U : static_cast<uint32_t>(bits) << 23;
@@ -37,7 +37,7 @@ inline float scale_of(uint8_t bits) {
 }
 
 /** Two rows of W (the second may repeat the first) against `columns` rows of x: out[i][j]. */
-template <FloatCode code, FloatScale scale, int columns>
+template <FloatCode code, ScaleType scale, int columns>
 inline void tile(const FloatCodeMatrix& w, const int64_t (&rows)[2], const float* x, float (&out)[2][kTile]) {
   __m256 total[2][columns];
 #pragma GCC unroll 4
@@ -65,7 +65,7 @@ inline void tile(const FloatCodeMatrix& w, const int64_t (&rows)[2], const float
   }
 }
 
-template <FloatCode code, FloatScale scale>
+template <FloatCode code, ScaleType scale>
 void rows_of(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin, int64_t end, float* y) {
   using Tile = void (*)(const FloatCodeMatrix&, const int64_t(&)[2], const float*, float(&)[2][kTile]);
   static constexpr Tile kTiles[kTile] = {tile<code, scale, 1>, tile<code, scale, 2>, tile<code, scale, 3>,
@@ -86,10 +86,10 @@ void rows_of(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin,
 
 void rows(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin, int64_t end, float* y) {
   if (w.code == FloatCode::E4M3) {
-    return rows_of<FloatCode::E4M3, FloatScale::E8M0>(w, x, m, begin, end, y);
+    return rows_of<FloatCode::E4M3, ScaleType::E8M0>(w, x, m, begin, end, y);
   }
-  w.scale == FloatScale::E8M0 ? rows_of<FloatCode::E2M1, FloatScale::E8M0>(w, x, m, begin, end, y)
-                              : rows_of<FloatCode::E2M1, FloatScale::E4M3>(w, x, m, begin, end, y);
+  w.scale == ScaleType::E8M0 ? rows_of<FloatCode::E2M1, ScaleType::E8M0>(w, x, m, begin, end, y)
+                             : rows_of<FloatCode::E2M1, ScaleType::E4M3>(w, x, m, begin, end, y);
 }
 
 }  // namespace

@@ -12,9 +12,9 @@ inline float e4m3_of(uint8_t bits) {
   return 256.0F * vgetq_lane_f32(widen_half(half, ScaleType::F16), 0);
 }
 
-template <FloatScale scale>
+template <ScaleType scale>
 inline float scale_of(uint8_t bits) {
-  if constexpr (scale == FloatScale::E4M3) {
+  if constexpr (scale == ScaleType::E4M3) {
     return e4m3_of(bits);
   } else {
     const uint32_t word = bits == 0 ? 0x400000U : static_cast<uint32_t>(bits) << 23;
@@ -48,7 +48,7 @@ inline Sixteen sixteen_codes(const uint8_t* row, int64_t column) {
 }
 
 /** One row of W against `columns` rows of x. */
-template <FloatCode code, FloatScale scale, int columns>
+template <FloatCode code, ScaleType scale, int columns>
 void tile(const FloatCodeMatrix& w, int64_t row, const float* x, float* out) {
   float32x4_t total[columns][2];
 #pragma GCC unroll 4
@@ -73,7 +73,7 @@ void tile(const FloatCodeMatrix& w, int64_t row, const float* x, float* out) {
   }
 }
 
-template <FloatCode code, FloatScale scale>
+template <FloatCode code, ScaleType scale>
 void rows_of(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin, int64_t end, float* y) {
   using Tile = void (*)(const FloatCodeMatrix&, int64_t, const float*, float*);
   static constexpr Tile kTiles[kTile] = {tile<code, scale, 1>, tile<code, scale, 2>, tile<code, scale, 3>,
@@ -92,10 +92,10 @@ void rows_of(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin,
 
 void rows(const FloatCodeMatrix& w, const float* x, int64_t m, int64_t begin, int64_t end, float* y) {
   if (w.code == FloatCode::E4M3) {
-    return rows_of<FloatCode::E4M3, FloatScale::E8M0>(w, x, m, begin, end, y);
+    return rows_of<FloatCode::E4M3, ScaleType::E8M0>(w, x, m, begin, end, y);
   }
-  w.scale == FloatScale::E8M0 ? rows_of<FloatCode::E2M1, FloatScale::E8M0>(w, x, m, begin, end, y)
-                              : rows_of<FloatCode::E2M1, FloatScale::E4M3>(w, x, m, begin, end, y);
+  w.scale == ScaleType::E8M0 ? rows_of<FloatCode::E2M1, ScaleType::E8M0>(w, x, m, begin, end, y)
+                             : rows_of<FloatCode::E2M1, ScaleType::E4M3>(w, x, m, begin, end, y);
 }
 
 }  // namespace

@@ -27,16 +27,17 @@ const PackedTable& packed_avx_vnni_as_encoded_here() {
 
 /** The plainest first, the best last. */
 constexpr IsaKernels kAll[] = {
-    {Isa::Scalar, always, packed_scalar, kv_scalar, fused_scalar, qmatmul_scalar, float_codes_scalar},
+    {Isa::Scalar, always, packed_scalar, kv_scalar, fused_scalar, qmatmul_scalar, float_codes_scalar, dense_scalar},
 #if defined(BURIN_KERNELS_X86)
-    {Isa::Avx2, has_avx2, packed_avx2, kv_avx2, fused_avx2, qmatmul_avx2, float_codes_avx2},
-    {Isa::Avx512Bw, has_avx512bw, packed_avx512bw, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2},
+    {Isa::Avx2, has_avx2, packed_avx2, kv_avx2, fused_avx2, qmatmul_avx2, float_codes_avx2, dense_avx2},
+    {Isa::Avx512Bw, has_avx512bw, packed_avx512bw, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2, dense_avx512},
     {Isa::AvxVnni, has_vnni_of_256_bits, packed_avx_vnni_as_encoded_here, kv_avx2, fused_avx2, qmatmul_avx2,
-     float_codes_avx2},
-    {Isa::Avx512Vnni, has_avx512_vnni, packed_avx512_vnni, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2},
+     float_codes_avx2, dense_avx2},
+    {Isa::Avx512Vnni, has_avx512_vnni, packed_avx512_vnni, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2,
+     dense_avx512},
 #elif defined(BURIN_KERNELS_ARM64)
-    {Isa::Neon, has_dot_products, packed_neon, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
-    {Isa::NeonI8mm, has_i8mm, packed_neon_i8mm, kv_neon, fused_neon, qmatmul_neon, float_codes_neon},
+    {Isa::Neon, has_dot_products, packed_neon, kv_neon, fused_neon, qmatmul_neon, float_codes_neon, dense_neon},
+    {Isa::NeonI8mm, has_i8mm, packed_neon_i8mm, kv_neon, fused_neon, qmatmul_neon, float_codes_neon, dense_neon},
 #endif
 };
 

@@ -2,6 +2,7 @@
 // and nowhere else.
 #pragma once
 
+#include "kernels/dense_table.h"
 #include "kernels/float_codes_table.h"
 #include "kernels/fused_table.h"
 #include "kernels/isa.h"
@@ -20,6 +21,7 @@ struct IsaKernels {
   const FusedTable& (*fused)();
   const QMatmulTable& (*qmatmul)();
   const FloatCodesTable& (*float_codes)();
+  const DenseTable& (*dense)();
 };
 
 /** Those of the instruction set in use. */

@@ -50,21 +50,22 @@ uint32_t four_codes(const uint8_t* from, int64_t at, int64_t size) {
   return four;
 }
 
-/** Codes of group `g` of a row, the record's `r`-th, four columns at a time. */
+/** Codes of span `s` of a row, the record's `r`-th, four columns at a time. */
 template <int bits>
-void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t g, int64_t r, std::byte* codes) {
-  const int64_t size = from.group_size * bits / 8;
-  const uint8_t* source = from.row(row) + g * size;
+void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r, std::byte* codes) {
+  const int64_t span = std::max<int64_t>(kPart, from.group_size);
+  const int64_t size = span * bits / 8;
+  const uint8_t* source = from.row(row) + s * size;
   const auto put = [&](int64_t at, uint32_t four) { std::memcpy(codes + at * 64 + r * 4, &four, sizeof four); };
   const auto take = [&](int64_t column) { return four_codes<bits>(source, column, size); };
   if constexpr (bits > 4) {
-    for (int64_t j = 0; j < from.group_size / 4; ++j) {
+    for (int64_t j = 0; j < span / 4; ++j) {
       put(j, take(4 * j));
     }
     return;
   }
-  const int64_t half = from.group_size == 32 ? 16 : 32;  // columns of half a block
-  for (int64_t block = 0; block < from.group_size; block += 2 * half) {
+  const int64_t half = span == 32 ? 16 : 32;  // columns of half a block
+  for (int64_t block = 0; block < span; block += 2 * half) {
     for (int64_t j = 0; j < half; j += 4) {
       put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
     }
@@ -77,6 +78,39 @@ PackCodes pack_codes_of(int bits) {
   static constexpr PackCodes kByBits[] = {nullptr,       nullptr,       pack_codes<2>, pack_codes<3>, pack_codes<4>,
                                           pack_codes<5>, pack_codes<6>, nullptr,       pack_codes<8>};
   return kByBits[bits];
+}
+
+/** Scales and biases of a row, or scales that are bytes, into its panel. */
+void put_factors(const QuantizedMatrix& from, const PackedMatrix& w, int64_t row, std::byte* panel) {
+  const int64_t r = row % kPanelHeight;
+  const auto* const scales = static_cast<const std::byte*>(from.scales);
+  if (!w.affine()) {
+    for (int64_t g = 0; g < w.groups(); ++g) {
+      panel[g * kPanelHeight + r] = scales[row * w.groups() + g];
+    }
+    return;
+  }
+  const auto* const biases = static_cast<const std::byte*>(from.biases);
+  const int64_t size = factor_bytes(from.scale_type);
+  for (int64_t g = 0; g < w.groups(); ++g) {
+    std::byte* const to = panel + (2 * g + r / kLanes) * w.record_bytes() + r % kLanes * size;
+    const int64_t at = (row * w.groups() + g) * size;
+    std::memcpy(to, scales + at, static_cast<size_t>(size));
+    std::memcpy(to + w.header_bytes() / 2, biases + at, static_cast<size_t>(size));
+  }
+}
+
+/** The sums of a rounded part's halves, which are groups of their own. */
+void sum_halves(const int8_t* codes, const int8_t* rest, float scale, float* sums, int64_t step) {
+  for (int64_t half = 0; half < 2; ++half) {
+    int sum = 0;
+    int rest_sum = 0;
+    for (int64_t i = half * kPart / 2; i < (half + 1) * kPart / 2; ++i) {
+      sum += codes[i];
+      rest_sum += rest[i];
+    }
+    sums[half * step] = scale * (static_cast<float>(sum) + 1.0F / kSecondSteps * static_cast<float>(rest_sum));
+  }
 }
 
 /** Largest magnitudes of the parts of a row; returns the mean of the row's squares. */
@@ -92,13 +126,13 @@ float measure_row(const PackedTable& t, const float* x, std::vector<float>& larg
 
 void unpack_row(const PackedMatrix& w, int64_t row, float* out) {
   const std::byte* const panel = w.data + row / kPanelHeight * w.panel_bytes();
-  const int64_t r = row % kLanes;
+  const int64_t r = row % kPanelHeight;
   for (int64_t g = 0; g < w.groups(); ++g) {
-    const std::byte* const record = record_of(w, panel, g, row % kPanelHeight);
-    const float scale = packed_factor(record, w.scale_type, r);
-    const float bias = packed_factor(record + w.header_bytes() / 2, w.scale_type, r);
-    for (int64_t k = 0; k < w.group_size; ++k) {
-      out[g * w.group_size + k] = scale * static_cast<float>(packed_code(w, record + w.header_bytes(), k, r)) + bias;
+    const std::byte* const codes = record_of(w, panel, g, r) + w.header_bytes();
+    const PackedFactors factors = factors_of(w, panel, g, r);
+    for (int64_t k = g * w.group_size; k < (g + 1) * w.group_size; ++k) {
+      const int code = packed_code(w, codes, k % w.span(), r % kLanes);
+      out[k] = factors.scale * static_cast<float>(code) + factors.bias;
     }
   }
 }
@@ -113,6 +147,10 @@ bool can_pack(int bits, int group_size) {
   return bits >= 2 && bits <= 8 && bits != 7 && (group_size == 32 || group_size == 64 || group_size == 128);
 }
 
+bool can_pack_e2m1(int64_t columns) {
+  return columns % kPart == 0;
+}
+
 PackedMatrix packed_form(const QuantizedMatrix& from) {
   return {nullptr, from.scale_type, from.rows, from.columns, from.group_size, from.bits <= 4 ? 4 : 8};
 }
@@ -120,19 +158,14 @@ PackedMatrix packed_form(const QuantizedMatrix& from) {
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to) {
   const PackedMatrix w = packed_form(from);
   const PackCodes put_codes = pack_codes_of(from.bits);
-  const int64_t size = factor_bytes(from.scale_type);
-  const auto* scales = static_cast<const std::byte*>(from.scales);
-  const auto* biases = static_cast<const std::byte*>(from.biases);
   for (int64_t panel = begin; panel < end; ++panel) {
+    std::byte* const at = to + (panel - begin) * w.panel_bytes();
     for (int64_t r = 0; r < panel_rows(w, panel); ++r) {
       const int64_t row = panel * kPanelHeight + r;
-      for (int64_t g = 0; g < w.groups(); ++g) {
-        std::byte* const record = to + (panel - begin) * w.panel_bytes() + (2 * g + r / kLanes) * w.record_bytes();
-        const int64_t lane = r % kLanes;
-        const int64_t at = (row * w.groups() + g) * size;
-        std::memcpy(record + lane * size, scales + at, static_cast<size_t>(size));
-        std::memcpy(record + w.header_bytes() / 2 + lane * size, biases + at, static_cast<size_t>(size));
-        put_codes(from, row, g, lane, record + w.header_bytes());
+      put_factors(from, w, row, at);
+      for (int64_t s = 0; s < w.spans(); ++s) {
+        std::byte* const record = at + w.head_bytes() + (2 * s + r / kLanes) * w.record_bytes();
+        put_codes(from, row, s, r % kLanes, record + w.header_bytes());
       }
     }
   }
@@ -196,9 +229,12 @@ void RoundedRows::round_row(const float* x, const Tile& to, int64_t c, const Rou
     alignas(64) int8_t rest[kPart] = {};
     const float sum = usable ? t.round_part(x + p * kPart, 127.0F / top, codes, two ? rest : nullptr) : 0.0F;
     const float scale = usable ? top / 127.0F : (top < 1e-30F ? 0.0F : std::numeric_limits<float>::quiet_NaN());
-    const int64_t g = p * kPart / group_size_;
-    float& group_sum = to.sums[g * to.rows + c];
-    group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + scale * sum;
+    float& group_sum = to.sums[p * kPart / group_size_ * to.rows + c];
+    if (group_size_ < kPart) {
+      sum_halves(codes, rest, scale, &group_sum, to.rows);
+    } else {
+      group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + scale * sum;
+    }
     to.scales[p * to.rows + c] = scale;
     if (two) {
       to.flags[p] |= static_cast<uint8_t>(1 << c);

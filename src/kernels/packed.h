@@ -1,5 +1,6 @@
-// y = x W^T for affine weights in panels of 32 rows, laid out for one sequential pass over memory, and int8
-// activations. Codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4, those of 5 and 6 in 8. Activations are
+// y = x W^T for affine weights, and for those of 4-bit floats (mxfp4, nvfp4), in panels of 32 rows, laid out for one
+// sequential pass over memory, and int8 activations. Affine codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4,
+// those of 5 and 6 in 8. A float code is turned into a whole number of half units on the way. Activations are
 // rounded by 32; where a part is large beside the rest of its row, a second int8 term takes what the first left. A
 // row's result does not depend on the rows beside it.
 #pragma once
@@ -19,9 +20,11 @@ constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a pane
 constexpr int64_t kPart = 32;         // activations that share a scale
 constexpr float kSecondSteps = 254;   // of the second term in one of the first: half of them on each side
 
-/** One panel after another; within a panel two records a group, for the first 16 rows and the others: 16 scales, 16
- * biases, then the codes of the 16 rows, four columns of every row in turn. At 4 bits low halves hold the first columns
- * of a block of 64 (32), high halves the rest. */
+/** One panel after another; within a panel two records a span of columns, for the first 16 rows and the others. Affine:
+ * a span is a group, a record 16 scales, 16 biases, then the codes of the 16 rows, four columns of every row in turn.
+ * At 4 bits low halves hold the first columns of a block of 64 (32), high halves the rest. Scales of one byte: codes
+ * are E2M1, spans 32 columns (one or two groups), records codes alone, and a panel begins with its scales, 32 a group.
+ */
 struct PackedMatrix {
   const std::byte* data = nullptr;
   ScaleType scale_type = ScaleType::F32;
@@ -30,18 +33,26 @@ struct PackedMatrix {
   int group_size = 0;
   int bits = 0;  // of a code as it lies here: 4 or 8
 
+  bool affine() const { return scale_type != ScaleType::E8M0 && scale_type != ScaleType::E4M3; }
   int64_t panels() const { return (rows + kPanelHeight - 1) / kPanelHeight; }
   int64_t groups() const { return columns / group_size; }
-  int64_t header_bytes() const { return 2 * kLanes * (scale_type == ScaleType::F32 ? 4 : 2); }
-  int64_t record_bytes() const { return header_bytes() + kLanes * group_size * bits / 8; }
-  int64_t panel_bytes() const { return groups() * 2 * record_bytes(); }
+  int64_t span() const { return group_size < kPart ? kPart : group_size; }
+  int64_t spans() const { return columns / span(); }
+  /** What a panel begins with, in whole cache lines. */
+  int64_t head_bytes() const { return affine() ? 0 : (groups() * kPanelHeight + 63) / 64 * 64; }
+  int64_t header_bytes() const { return affine() ? 2 * kLanes * (scale_type == ScaleType::F32 ? 4 : 2) : 0; }
+  int64_t record_bytes() const { return header_bytes() + kLanes * span() * bits / 8; }
+  int64_t panel_bytes() const { return head_bytes() + spans() * 2 * record_bytes(); }
   int64_t nbytes() const { return panels() * panel_bytes(); }
 };
 
 /** Whether affine weights of this kind have a packed form. */
 bool can_pack(int bits, int group_size);
 
-/** The packed form of a matrix, without data. */
+/** Whether E2M1 codes in groups of 16 or 32 have one. */
+bool can_pack_e2m1(int64_t columns);
+
+/** The packed form of a matrix, without data. Scales of one byte: its codes are E2M1, and it has no biases. */
 PackedMatrix packed_form(const QuantizedMatrix& from);
 
 /** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last stay as they are. */
@@ -107,6 +118,10 @@ void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, i
 
 /** Shapes: x (m, columns) -> y (m, rows). On all threads. */
 void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Rounding& rounding, float* y);
+
+/** dy W, which is the gradient for x of a product without its rounding. Shapes: dy (m, rows) -> dx (m, columns). In
+ * float32, on all threads. */
+void packed_matmul_transposed(const PackedMatrix& w, const float* dy, int64_t m, float* dx);
 
 /** As dequantize_rows. */
 void dequantize_packed_rows(const PackedMatrix& w, const int32_t* ids, int64_t count, float* out);

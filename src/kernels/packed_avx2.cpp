@@ -23,6 +23,24 @@ struct Avx2::Sum<4> {
   Floats floats() const { return {_mm256_cvtepi32_ps(widen_pairs(a)), _mm256_cvtepi32_ps(widen_pairs(b))}; }
 };
 
+/** Eight pairs of codes up to 24 would not fit in int16. */
+template <>
+struct Avx2::Sum<5> {
+  Sum<4> pairs;
+  __m256i a = _mm256_setzero_si256();
+  __m256i b = _mm256_setzero_si256();
+  void add(const Codes& w, __m256i four) { pairs.add(w, four); }
+  void fold() {
+    a = widen_pairs(pairs.a);
+    b = widen_pairs(pairs.b);
+    pairs = {};
+  }
+  Floats floats() const {
+    return {_mm256_cvtepi32_ps(_mm256_add_epi32(a, widen_pairs(pairs.a))),
+            _mm256_cvtepi32_ps(_mm256_add_epi32(b, widen_pairs(pairs.b)))};
+  }
+};
+
 template <>
 struct Avx2::Sum<8> {
   Sum<4> low_part, high_part;

@@ -9,6 +9,7 @@ struct Avx512Vnni : Lanes512 {
   struct Sum {
     __m512i value = _mm512_setzero_si512();
     void add(Codes w, __m512i four) { value = _mm512_dpbusd_epi32(value, w, four); }
+    void fold() {}
     Floats floats() const { return _mm512_cvtepi32_ps(value); }
   };
 };

@@ -21,6 +21,19 @@ struct Avx512Bw::Sum<4> {
   __m512 floats() const { return _mm512_cvtepi32_ps(widen_pairs(pairs)); }
 };
 
+/** Eight pairs of codes up to 24 would not fit in int16. */
+template <>
+struct Avx512Bw::Sum<5> {
+  Sum<4> pairs;
+  __m512i folded = _mm512_setzero_si512();
+  void add(__m512i w, __m512i four) { pairs.add(w, four); }
+  void fold() {
+    folded = widen_pairs(pairs.pairs);
+    pairs = {};
+  }
+  __m512 floats() const { return _mm512_cvtepi32_ps(_mm512_add_epi32(folded, widen_pairs(pairs.pairs))); }
+};
+
 template <>
 struct Avx512Bw::Sum<8> {
   Sum<4> low_part, high_part;

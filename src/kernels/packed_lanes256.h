@@ -35,9 +35,28 @@ struct Lanes256 {
   static __m256i high_half(__m256i raw) { return low_half(_mm256_srli_epi16(raw, 4)); }
   static Codes low(Codes raw) { return {low_half(raw.a), low_half(raw.b)}; }
   static Codes high(Codes raw) { return {high_half(raw.a), high_half(raw.b)}; }
+  static Codes levels(Codes half) {
+    const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kLevels)));
+    return {_mm256_shuffle_epi8(table, half.a), _mm256_shuffle_epi8(table, half.b)};
+  }
   static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
 
   static Floats zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  /** 2^-127 counts as nothing: the scale of a group of zeros, and slow to multiply with. */
+  static __m256 powers(const std::byte* from) {
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))), 23));
+  }
+  static Floats byte_factors(const std::byte* from, ScaleType type) {
+    if (type == ScaleType::E8M0) {
+      return {powers(from), powers(from + 8)};
+    }
+    const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x80)), 8);
+    const __m256i half = _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x7f)), 7), sign);
+    return multiply({_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))},
+                    256.0F);
+  }
   static Floats factors(const std::byte* from, ScaleType type) {
     if (type == ScaleType::F32) {
       const auto* at = reinterpret_cast<const float*>(from);

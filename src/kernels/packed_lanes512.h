@@ -26,9 +26,24 @@ struct Lanes512 {
   static Codes load(const std::byte* from) { return _mm512_loadu_si512(from); }
   static Codes low(Codes raw) { return _mm512_and_si512(raw, _mm512_set1_epi8(15)); }
   static Codes high(Codes raw) { return _mm512_and_si512(_mm512_srli_epi16(raw, 4), _mm512_set1_epi8(15)); }
+  static Codes levels(Codes half) {
+    const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kLevels));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), half);
+  }
   static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
 
   static Floats zero() { return _mm512_setzero_ps(); }
+  /** 2^-127 counts as nothing: the scale of a group of zeros, and slow to multiply with. */
+  static Floats byte_factors(const std::byte* from, ScaleType type) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    if (type == ScaleType::E8M0) {
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23));
+    }
+    const __m256i words = _mm256_cvtepu8_epi16(bytes);
+    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(words, _mm256_set1_epi16(0x80)), 8);
+    const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(words, _mm256_set1_epi16(0x7f)), 7);
+    return multiply(_mm512_cvtph_ps(_mm256_or_si256(magnitude, sign)), 256.0F);
+  }
   static Floats factors(const std::byte* from, ScaleType type) {
     if (type == ScaleType::F32) {
       return _mm512_loadu_ps(from);

@@ -27,6 +27,7 @@ struct LanesNeon {
         at[i] = vdotq_s32(at[i], vreinterpretq_s8_u8(w.at[i]), four);
       }
     }
+    void fold() {}
     Floats floats() const {
       return each_of<Floats>([this](int i) { return vcvtq_f32_s32(at[i]); });
     }
@@ -47,12 +48,30 @@ struct LanesNeon {
   static Codes high(Codes raw) {
     return each_of<Codes>([&](int i) { return vshrq_n_u8(raw.at[i], 4); });
   }
+  static Codes levels(Codes half) {
+    return each_of<Codes>([&](int i) { return vqtbl1q_u8(vld1q_u8(kLevels), half.at[i]); });
+  }
   static void prefetch(const std::byte* at) { __builtin_prefetch(at); }
 
   static Floats zero() {
     return each_of<Floats>([](int) { return vdupq_n_f32(0.0F); });
   }
   static Floats factors(const std::byte* from, ScaleType type) { return load_factors(from, type); }
+  /** 2^-127 counts as nothing, as on x86. */
+  static float32x4_t four_byte_factors(const std::byte* from, ScaleType type) {
+    uint32_t four;
+    __builtin_memcpy(&four, from, sizeof four);
+    const uint16x4_t bytes = vget_low_u16(vmovl_u8(vcreate_u8(four)));
+    if (type == ScaleType::E8M0) {
+      return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(bytes), 23));
+    }
+    const uint16x4_t sign = vshl_n_u16(vand_u16(bytes, vdup_n_u16(0x80)), 8);
+    const uint16x4_t half = vorr_u16(vshl_n_u16(vand_u16(bytes, vdup_n_u16(0x7f)), 7), sign);
+    return vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_u16(half)), 256.0F);
+  }
+  static Floats byte_factors(const std::byte* from, ScaleType type) {
+    return each_of<Floats>([=](int i) { return four_byte_factors(from + 4 * i, type); });
+  }
   static Floats multiply(Floats v, float by) { return v * by; }
   static Floats multiply_add(Floats v, float by, Floats plus) {
     return each_of<Floats>([&](int i) { return vfmaq_n_f32(plus.at[i], v.at[i], by); });

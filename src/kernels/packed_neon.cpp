@@ -14,6 +14,9 @@ template <>
 struct Neon::Sum<4> : LanesNeon::SignedSum {};
 
 template <>
+struct Neon::Sum<5> : LanesNeon::SignedSum {};
+
+template <>
 struct Neon::Sum<8> {
   SignedSum centred;
   int32x4_t activations = vdupq_n_s32(0);  // their sum, in every lane

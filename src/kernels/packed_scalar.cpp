@@ -7,36 +7,41 @@
 namespace burin::kernels {
 namespace {
 
-/** Sum of products of one part of a group with one term of a row of a tile, whose pieces lie `step` bytes apart. */
-float dot(const PackedMatrix& w, const std::byte* codes, const int8_t* x, int64_t step, int64_t part, int64_t r) {
+/** Sum of `count` products, from a record's column `first` on, with one term of a row of a tile, whose pieces lie
+ * `step` bytes apart. */
+struct Run {
+  const std::byte* codes;
+  int64_t first, count, lane, step;
+};
+
+float dot(const PackedMatrix& w, const Run& run, const int8_t* x) {
   int sum = 0;
-  for (int64_t i = 0; i < kPart; ++i) {
-    sum += packed_code(w, codes, part * kPart + i, r) * x[i / 4 * step + i % 4];
+  for (int64_t i = 0; i < run.count; ++i) {
+    sum += packed_code(w, run.codes, run.first + i, run.lane) * x[i / 4 * run.step + i % 4];
   }
   return static_cast<float>(sum);
 }
 
 float element(const PackedMatrix& w, const std::byte* panel, const TileView& x, int64_t c, int64_t r) {
-  const int64_t lane = r % kLanes;
-  const int64_t parts = w.group_size / kPart;
+  const int64_t count = std::min<int64_t>(kPart, w.group_size);
   float total = 0.0F;
   float second = 0.0F;
   for (int64_t g = 0; g < w.groups(); ++g) {
-    const std::byte* const record = record_of(w, panel, g, r);
-    const std::byte* const codes = record + w.header_bytes();
+    const std::byte* const codes = record_of(w, panel, g, r) + w.header_bytes();
+    const PackedFactors factors = factors_of(w, panel, g, r);
     float partial = 0.0F;
-    for (int64_t part = 0; part < parts; ++part) {
-      const int64_t p = g * parts + part;
-      const int64_t at = p * kPart * x.rows + 4 * c;
+    for (int64_t k = g * w.group_size; k < (g + 1) * w.group_size; k += count) {
+      const Run run{codes, k % w.span(), count, r % kLanes, 4 * x.rows};
+      const int64_t p = k / kPart;
+      const int64_t at = k * x.rows + 4 * c;
       const float scale = x.scales[p * x.rows + c];
-      partial = std::fma(dot(w, codes, x.first + at, 4 * x.rows, part, lane), scale, partial);
+      partial = std::fma(dot(w, run, x.first + at), scale, partial);
       if (x.flags[p] != 0) {
-        const float rest = dot(w, codes, x.second + at, 4 * x.rows, part, lane) * (scale * (1.0F / kSecondSteps));
-        second = std::fma(packed_factor(record, w.scale_type, lane), rest, second);
+        second = std::fma(factors.scale, dot(w, run, x.second + at) * (scale * (1.0F / kSecondSteps)), second);
       }
     }
-    total = std::fma(packed_factor(record, w.scale_type, lane), partial, total);
-    total = std::fma(packed_factor(record + w.header_bytes() / 2, w.scale_type, lane), x.sums[g * x.rows + c], total);
+    total = std::fma(factors.scale, partial, total);
+    total = std::fma(factors.bias, x.sums[g * x.rows + c], total);
   }
   return total + second;
 }

@@ -1,6 +1,12 @@
-// The one loop of the vector kernels over packed weights. `V` names the instruction set's sixteen lanes, how many
-// records it takes at once (a spread activation then serves two) and how many columns. Included where that set is
-// switched on: everything has internal linkage.
+// The one loop of the vector kernels over packed weights. Included where an instruction set is switched on: everything
+// has internal linkage. `V` is that set with sixteen lanes, a row of W each:
+//   Codes, load, low, high   64 bytes of codes, four columns a lane; their halves; `levels`: halves through kLevels
+//   Sum<width>               integer sums of products of codes below 2^width with what `spread` gives. `add` is called
+//                            eight times (width 4, 8), or with `fold` between each four (width 5: codes up to 24)
+//   Floats                   zero, factors (F32, F16, BF16), byte_factors (E8M0, E4M3), multiply, multiply_add,
+//                            store
+//   prefetch                 of a cache line
+//   kRecords, kColumns       how many records (a spread activation then serves two) and columns it takes at once
 #pragma once
 
 #include <cstdint>
@@ -20,21 +26,38 @@ inline void forget_loads() {
   asm volatile("" ::: "memory");
 }
 
-/** Codes of every row for columns 4 j .. 4 j + 3 of part `part` of a group. */
-template <typename V, int bits, int group>
+/** What the codes of a matrix are, known while compiling. */
+template <int bits_, int group_, bool affine_>
+struct Form {
+  static constexpr int kBits = bits_;
+  static constexpr int kGroup = group_;
+  static constexpr bool kAffine = affine_;
+  static constexpr int kWidth = affine_ ? bits_ : 5;
+  static constexpr int kSpanGroups = group_ < 32 ? 32 / group_ : 1;
+  static constexpr int kParts = group_ < 32 ? 1 : group_ / 32;
+  static constexpr int kQuads = group_ < 32 ? group_ / 4 : 8;  // of a part that belong to one group
+};
+
+/** Codes of every row for columns 4 j .. 4 j + 3 of part `part` of a span. */
+template <typename V, typename F>
 inline typename V::Codes quad(const std::byte* codes, int part, int j) {
-  if constexpr (bits == 8) {
+  if constexpr (F::kBits == 8) {
     return V::load(codes + (part * 8 + j) * 64);
-  } else if constexpr (group == 32) {
+  } else if constexpr (F::kGroup <= 32) {
     const auto raw = V::load(codes + j % 4 * 64);
-    return j < 4 ? V::low(raw) : V::high(raw);
+    const auto half = j < 4 ? V::low(raw) : V::high(raw);
+    if constexpr (F::kAffine) {
+      return half;
+    } else {
+      return V::levels(half);
+    }
   } else {
     const auto raw = V::load(codes + (part / 2 * 8 + j) * 64);
     return part % 2 == 0 ? V::low(raw) : V::high(raw);
   }
 }
 
-/** A tile of `rows` rows from row `first` on. */
+/** A tile of `rows` rows from row `from` on. */
 template <int rows>
 struct Columns {
   const int8_t* codes;
@@ -57,17 +80,18 @@ struct Columns {
         first(from) {}
 };
 
-/** Sums of products of one part of a group, for `records` records and `columns` columns, as floats. */
-template <typename V, int bits, int group, int records, int columns, int rows>
+/** Sums of products of one part of a group, from its quad `first` on, for `records` records and `columns` columns, as
+ * floats. */
+template <typename V, typename F, int first, int records, int columns, int rows>
 inline void dot_part(const std::byte* codes, int64_t record, int part, const int8_t* x,
                      typename V::Floats (&out)[records][columns]) {
-  typename V::template Sum<bits> sum[records][columns];
+  typename V::template Sum<F::kWidth> sum[records][columns];
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) {
+  for (int j = first; j < first + F::kQuads; ++j) {
     typename V::Codes w[records];
 #pragma GCC unroll 2
     for (int h = 0; h < records; ++h) {
-      w[h] = quad<V, bits, group>(codes + h * record, part, j);
+      w[h] = quad<V, F>(codes + h * record, part, j);
     }
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
@@ -75,6 +99,11 @@ inline void dot_part(const std::byte* codes, int64_t record, int part, const int
 #pragma GCC unroll 2
       for (int h = 0; h < records; ++h) {
         sum[h][c].add(w[h], four);
+        if constexpr (!F::kAffine && F::kQuads == 8) {
+          if (j == 3) {
+            sum[h][c].fold();
+          }
+        }
       }
     }
   }
@@ -101,27 +130,62 @@ inline void add_scaled(const typename V::Floats (&dot)[records][columns], const 
   }
 }
 
-/** total += one group of `records` records from `at` on times the first terms of some columns of a tile. */
-template <typename V, int bits, int group, int records, int columns, int rows>
-inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, const Columns<rows>& x,
+/** Bytes of a record's scales and biases, and of all of it. */
+template <typename F>
+inline int64_t header_of(ScaleType type) {
+  return F::kAffine ? 2 * kLanes * (type == ScaleType::F32 ? 4 : 2) : 0;
+}
+template <typename F>
+inline int64_t record_of(ScaleType type) {
+  return header_of<F>(type) + kLanes * (F::kGroup < 32 ? 32 : F::kGroup) * F::kBits / 8;
+}
+
+/** Where the next records of a panel begin, and the scales at its head for their rows. */
+struct Place {
+  const std::byte* records;
+  const std::byte* head;
+};
+
+/** What the codes of record `h` of a group are multiplied with. */
+template <typename V, typename F>
+inline typename V::Floats scale_of(ScaleType type, const Place& at, int64_t g, int h) {
+  if constexpr (F::kAffine) {
+    return V::factors(at.records + h * record_of<F>(type), type);
+  } else {
+    return V::multiply(V::byte_factors(at.head + g * kPanelHeight + h * kLanes, type), kHalfUnit);
+  }
+}
+
+/** What is added to each product. */
+template <typename V, typename F>
+inline typename V::Floats bias_of(ScaleType type, const Place& at, int64_t g, int h) {
+  if constexpr (F::kAffine) {
+    return V::factors(at.records + h * record_of<F>(type) + header_of<F>(type) / 2, type);
+  } else {
+    return V::multiply(V::byte_factors(at.head + g * kPanelHeight + h * kLanes, type), -kZeroLevel * kHalfUnit);
+  }
+}
+
+/** total += group `sub` of a span of `records` records times the first terms of some columns of a tile. */
+template <typename V, typename F, int sub, int records, int columns, int rows>
+inline void add_group(ScaleType type, const Place& at, int64_t span, const Columns<rows>& x,
                       typename V::Floats* total) {
   using Floats = typename V::Floats;
-  constexpr int kParts = group / 32;
-  const int64_t record = w.record_bytes();
-  const int64_t header = w.header_bytes();
+  const int64_t g = span * F::kSpanGroups + sub;
   Floats partial[records][columns];
 #pragma GCC unroll 4
-  for (int part = 0; part < kParts; ++part) {
-    const int64_t p = g * kParts + part;
+  for (int part = 0; part < F::kParts; ++part) {
+    const int64_t p = span * F::kParts + part;
     Floats dot[records][columns];
     forget_loads();
-    dot_part<V, bits, group, records, columns, rows>(at + header, record, part, x.codes + p * 32 * rows, dot);
+    dot_part<V, F, sub * F::kQuads, records, columns, rows>(at.records + header_of<F>(type), record_of<F>(type), part,
+                                                            x.codes + p * 32 * rows, dot);
     add_scaled<V, records, columns>(dot, x.scales + p * rows, part == 0, partial);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
-    const Floats scale = V::factors(at + h * record, w.scale_type);
-    const Floats bias = V::factors(at + h * record + header / 2, w.scale_type);
+    const Floats scale = scale_of<V, F>(type, at, g, h);
+    const Floats bias = bias_of<V, F>(type, at, g, h);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       Floats& sum = total[h * columns + c];
@@ -130,17 +194,17 @@ inline void add_group(const PackedMatrix& w, const std::byte* at, int64_t g, con
   }
 }
 
-/** total += second terms of part `part` of a group, of some columns. */
-template <typename V, int bits, int group, int records, int columns, int rows>
-inline void add_second(const PackedMatrix& w, const std::byte* at, int part, const int8_t* x, const float* scales,
+/** total += the same group times second terms: those of part `part` of its span, at `x`. */
+template <typename V, typename F, int sub, int records, int columns, int rows>
+inline void add_second(ScaleType type, const Place& at, int64_t span, int part, const int8_t* x, const float* scales,
                        typename V::Floats* total) {
-  const int64_t record = w.record_bytes();
   typename V::Floats dot[records][columns];
   forget_loads();
-  dot_part<V, bits, group, records, columns, rows>(at + w.header_bytes(), record, part, x, dot);
+  dot_part<V, F, sub * F::kQuads, records, columns, rows>(at.records + header_of<F>(type), record_of<F>(type), part, x,
+                                                          dot);
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
-    const auto scale = V::factors(at + h * record, w.scale_type);
+    const auto scale = scale_of<V, F>(type, at, span * F::kSpanGroups + sub, h);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
       const auto scaled = V::multiply(dot[h][c], scales[c] * (1.0F / kSecondSteps));
@@ -149,36 +213,46 @@ inline void add_second(const PackedMatrix& w, const std::byte* at, int part, con
   }
 }
 
-/** Of all parts of one group that have some. */
-template <typename V, int bits, int group, int records, int columns, int rows>
-inline void add_second_of_group(const PackedMatrix& w, const std::byte* at, int64_t g, const Columns<rows>& x,
-                                typename V::Floats* total) {
-  constexpr int kParts = group / 32;
+/** Of all groups of a span. */
+template <typename V, typename F, int records, int columns, int rows>
+inline void add_second_of_part(ScaleType type, const Place& at, int64_t span, int part, const int8_t* x,
+                               const float* scales, typename V::Floats* total) {
+  add_second<V, F, 0, records, columns, rows>(type, at, span, part, x, scales, total);
+  if constexpr (F::kSpanGroups == 2) {
+    add_second<V, F, 1, records, columns, rows>(type, at, span, part, x, scales, total);
+  }
+}
+
+/** Of all parts of a span that have some. */
+template <typename V, typename F, int records, int columns, int rows>
+inline void add_second_of_span(ScaleType type, const Place& at, int64_t span, const Columns<rows>& x,
+                               typename V::Floats* total) {
 #pragma GCC unroll 4
-  for (int part = 0; part < kParts; ++part) {
-    const int64_t p = g * kParts + part;
+  for (int part = 0; part < F::kParts; ++part) {
+    const int64_t p = span * F::kParts + part;
     if ((x.flags[p] >> x.first & ((1U << columns) - 1)) != 0) {
-      add_second<V, bits, group, records, columns, rows>(w, at, part, x.rest + p * 32 * rows, x.scales + p * rows,
-                                                         total);
+      add_second_of_part<V, F, records, columns, rows>(type, at, span, part, x.rest + p * 32 * rows,
+                                                       x.scales + p * rows, total);
     }
   }
 }
 
-/** Of column `c`, by its list. */
-template <typename V, int bits, int group, int records, int rows>
-inline void add_listed(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, int c,
-                       typename V::Floats (&total)[records]) {
-  constexpr int kParts = group / 32;
+/** Of column `c` in all spans from `first` on, by its list. */
+template <typename V, typename F, int rows>
+inline void add_listed(const PackedMatrix& w, const Place& first, const Columns<rows>& x, int c,
+                       typename V::Floats (&total)[V::kRecords]) {
   const int32_t* const listed = x.listed + c * (w.columns / 32);
   for (int32_t i = 0; i < x.counts[c]; ++i) {
     const int64_t p = listed[i];
+    const int64_t span = p / F::kParts;
     const auto add = [&](auto part) {
-      if constexpr (part < kParts) {
-        add_second<V, bits, group, records, 1, rows>(w, panel + p / kParts * 2 * w.record_bytes(), part,
-                                                     x.rest + p * 32 * rows + 4 * c, x.scales + p * rows + c, total);
+      if constexpr (part < F::kParts) {
+        const Place at{first.records + span * 2 * record_of<F>(w.scale_type), first.head};
+        add_second_of_part<V, F, V::kRecords, 1, rows>(w.scale_type, at, span, part, x.rest + p * 32 * rows + 4 * c,
+                                                       x.scales + p * rows + c, total);
       }
     };
-    switch (p % kParts) {
+    switch (p % F::kParts) {
       case 0:
         add(std::integral_constant<int, 0>{});
         break;
@@ -204,10 +278,10 @@ inline bool has_few_second(const PackedMatrix& w, const Columns<rows>& x) {
   return static_cast<float>(terms) <= kFewTerms * static_cast<float>(w.columns / 32);
 }
 
-/** Second terms of a whole panel, column by column. */
-template <typename V, int bits, int group, int columns, int rows>
-inline void add_second_of_panel(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x,
-                                typename V::Floats* total) {
+/** total = second terms of all spans, column by column. */
+template <typename V, typename F, int columns, int rows>
+inline void second_by_column(const PackedMatrix& w, const Place& first, const Columns<rows>& x,
+                             typename V::Floats* total) {
 #pragma GCC unroll 4
   for (int c = 0; c < columns; ++c) {
     typename V::Floats one[V::kRecords];
@@ -215,7 +289,7 @@ inline void add_second_of_panel(const PackedMatrix& w, const std::byte* panel, c
     for (int h = 0; h < V::kRecords; ++h) {
       one[h] = V::zero();
     }
-    add_listed<V, bits, group, V::kRecords, rows>(w, panel, x, c, one);
+    add_listed<V, F, rows>(w, first, x, c, one);
 #pragma GCC unroll 2
     for (int h = 0; h < V::kRecords; ++h) {
       total[h * columns + c] = one[h];
@@ -223,16 +297,17 @@ inline void add_second_of_panel(const PackedMatrix& w, const std::byte* panel, c
   }
 }
 
-/** V::kRecords records of every group from `panel` on, against some columns of a tile: side by side and one term after
- * the other where arithmetic is the limit; one after another, both terms at once where memory is. */
-template <typename V, int bits, int group, int columns, int rows>
-void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>& x, const PackedOutput& out,
+/** V::kRecords records of every span, the panel's `half`-th first, against some columns of a tile: side by side where
+ * arithmetic is the limit, one after another where memory is. */
+template <typename V, typename F, int columns, int rows>
+void tile_of(const PackedMatrix& w, const std::byte* panel, int half, const Columns<rows>& x, const PackedOutput& out,
              int64_t height) {
   constexpr bool kStream = rows <= kStreamed;
   constexpr int kTogether = kStream ? 1 : V::kRecords;
   constexpr int kSums = V::kRecords * columns;
-  const int64_t record = w.record_bytes();
-  const int64_t groups = w.groups();  // a division
+  const int64_t record = record_of<F>(w.scale_type);
+  const int64_t spans = w.spans();
+  const Place begin{panel + w.head_bytes() + half * record, panel + half * kLanes};
   const bool at_once = kStream || !has_few_second<columns, rows>(w, x);
   typename V::Floats first[kSums];
   typename V::Floats second[kSums];
@@ -240,23 +315,26 @@ void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>&
   for (int i = 0; i < kSums; ++i) {
     first[i] = second[i] = V::zero();
   }
-  for (int64_t g = 0; g < groups; ++g) {
+  for (int64_t s = 0; s < spans; ++s) {
 #pragma GCC unroll 2
     for (int h = 0; h < V::kRecords; h += kTogether) {
-      const std::byte* const at = panel + (2 * g + h) * record;
+      const Place at{begin.records + (2 * s + h) * record, begin.head + h * kLanes};
       if constexpr (kStream) {
         for (int64_t byte = 0; byte < record; byte += 64) {
-          V::prefetch(at + kAhead + byte);
+          V::prefetch(at.records + kAhead + byte);
         }
       }
-      add_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, first + h * columns);
+      add_group<V, F, 0, kTogether, columns, rows>(w.scale_type, at, s, x, first + h * columns);
+      if constexpr (F::kSpanGroups == 2) {
+        add_group<V, F, 1, kTogether, columns, rows>(w.scale_type, at, s, x, first + h * columns);
+      }
       if (at_once) {
-        add_second_of_group<V, bits, group, kTogether, columns, rows>(w, at, g, x, second + h * columns);
+        add_second_of_span<V, F, kTogether, columns, rows>(w.scale_type, at, s, x, second + h * columns);
       }
     }
   }
   if (!at_once) {
-    add_second_of_panel<V, bits, group, columns, rows>(w, panel, x, second);
+    second_by_column<V, F, columns, rows>(w, begin, x, second);
   }
 #pragma GCC unroll 2
   for (int h = 0; h < V::kRecords; ++h) {
@@ -269,53 +347,57 @@ void tile_of(const PackedMatrix& w, const std::byte* panel, const Columns<rows>&
 }
 
 /** All columns of a tile of `rows` rows, as many at a time as registers hold. */
-template <typename V, int bits, int group, int rows>
+template <typename V, typename F, int rows>
 void tile_columns(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
                   int64_t height) {
   constexpr int kStep = rows < V::kColumns ? rows : V::kColumns;
   constexpr int kLeft = rows % kStep;
   for (int half = 0; half < 2 && half * kLanes < height; half += V::kRecords) {
-    const std::byte* const from = panel + half * w.record_bytes();
     const auto to = [&](int c) { return PackedOutput{out.y + c * out.ldy + half * kLanes, out.ldy, out.add}; };
     for (int c = 0; c + kStep <= rows; c += kStep) {
-      tile_of<V, bits, group, kStep>(w, from, Columns<rows>(x, c, w.columns / 32), to(c), height - half * kLanes);
+      tile_of<V, F, kStep>(w, panel, half, Columns<rows>(x, c, w.columns / 32), to(c), height - half * kLanes);
     }
     if constexpr (kLeft > 0) {
       constexpr int kFirst = rows - kLeft;
-      tile_of<V, bits, group, kLeft>(w, from, Columns<rows>(x, kFirst, w.columns / 32), to(kFirst),
-                                     height - half * kLanes);
+      tile_of<V, F, kLeft>(w, panel, half, Columns<rows>(x, kFirst, w.columns / 32), to(kFirst),
+                           height - half * kLanes);
     }
   }
 }
 
-template <typename V, int bits, int group>
-void tile_of_rows(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
-                  int64_t height) {
-  using Tile = void (*)(const PackedMatrix&, const std::byte*, const TileView&, const PackedOutput&, int64_t);
-  static constexpr Tile kTiles[kTileRows] = {tile_columns<V, bits, group, 1>, tile_columns<V, bits, group, 2>,
-                                             tile_columns<V, bits, group, 3>, tile_columns<V, bits, group, 4>,
-                                             tile_columns<V, bits, group, 5>, tile_columns<V, bits, group, 6>,
-                                             tile_columns<V, bits, group, 7>, tile_columns<V, bits, group, 8>};
-  kTiles[x.rows - 1](w, panel, x, out, height);
+using Tile = void (*)(const PackedMatrix&, const std::byte*, const TileView&, const PackedOutput&, int64_t);
+
+template <typename V, typename F>
+Tile tile_of_rows(int64_t rows) {
+  static constexpr Tile kTiles[kTileRows] = {tile_columns<V, F, 1>, tile_columns<V, F, 2>, tile_columns<V, F, 3>,
+                                             tile_columns<V, F, 4>, tile_columns<V, F, 5>, tile_columns<V, F, 6>,
+                                             tile_columns<V, F, 7>, tile_columns<V, F, 8>};
+  return kTiles[rows - 1];
 }
 
 template <typename V, int bits>
-void tile_of_bits(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
-                  int64_t height) {
-  switch (w.group_size) {
+Tile tile_of_bits(int group_size, int64_t rows) {
+  switch (group_size) {
     case 32:
-      return tile_of_rows<V, bits, 32>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 32, true>>(rows);
     case 64:
-      return tile_of_rows<V, bits, 64>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 64, true>>(rows);
     default:
-      return tile_of_rows<V, bits, 128>(w, panel, x, out, height);
+      return tile_of_rows<V, Form<bits, 128, true>>(rows);
   }
 }
 
 template <typename V>
 void vector_tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out,
                  int64_t height) {
-  (w.bits == 4 ? tile_of_bits<V, 4> : tile_of_bits<V, 8>)(w, panel, x, out, height);
+  Tile tile = nullptr;
+  if (w.affine()) {
+    tile = (w.bits == 4 ? tile_of_bits<V, 4> : tile_of_bits<V, 8>)(w.group_size, x.rows);
+  } else {
+    tile =
+        w.group_size == 16 ? tile_of_rows<V, Form<4, 16, false>>(x.rows) : tile_of_rows<V, Form<4, 32, false>>(x.rows);
+  }
+  tile(w, panel, x, out, height);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct Vnni256 : Lanes256 {
       a = _mm256_dpbusd_epi32(a, w.a, four);
       b = _mm256_dpbusd_epi32(b, w.b, four);
     }
+    void fold() {}
     Floats floats() const { return {_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)}; }
   };
 };

@@ -15,10 +15,6 @@ constexpr int64_t kGrainBytes = 8 << 10;  // codes that are worth handing to ano
 constexpr int64_t kPanelColumns = 1024;   // 64 KB panels stay in L2
 constexpr int64_t kMinPanelRowsOfX = 32;  // below, dequantizing costs more than it saves
 
-const QMatmulTable& table() {
-  return kernels_in_use().qmatmul();
-}
-
 /** A buffer that each thread keeps between calls. `slot` tells buffers in use at the same time apart. */
 template <int slot, typename T>
 T* kept(int64_t count) {
@@ -106,8 +102,12 @@ void exact_vectors(const QuantizedMatrix& w, const QMatmulTable& t, const float*
 
 }  // namespace
 
+const QMatmulTable& qmatmul_table() {
+  return kernels_in_use().qmatmul();
+}
+
 void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m, float* y) {
-  const QMatmulTable& t = table();
+  const QMatmulTable& t = qmatmul_table();
   if (m >= kMinPanelRowsOfX && t.panel != nullptr) {
     exact_panels(w, t, x, m, y);
   } else if (m > 0) {
@@ -116,7 +116,7 @@ void quantized_matmul_exact(const QuantizedMatrix& w, const float* x, int64_t m,
 }
 
 void dequantize_rows(const QuantizedMatrix& w, const int32_t* ids, int64_t count, float* out) {
-  const QMatmulTable& t = table();
+  const QMatmulTable& t = qmatmul_table();
   pool().parallel_for(count, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, w.columns)),
                       [&](int64_t begin, int64_t end) {
                         for (int64_t i = begin; i < end; ++i) {

@@ -6,7 +6,8 @@
 
 namespace burin::kernels {
 
-enum class ScaleType { F32, F16, BF16 };
+/** The last two are bytes: of MX and NVFP4 weights (float_codes.h). */
+enum class ScaleType { F32, F16, BF16, E8M0, E4M3 };
 
 /** Bits 2, 3, 4, 5, 6 or 8; groups of 32, 64 or 128; columns a multiple of the group. Scales are read as stored. */
 struct QuantizedMatrix {

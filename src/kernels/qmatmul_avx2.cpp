@@ -268,12 +268,12 @@ void dequantize(const QuantizedMatrix& w, int64_t row, float* out) {
 template <int bits>
 void dequantize_of(const QuantizedMatrix& w, int64_t row, float* out) {
   switch (w.scale_type) {
-    case ScaleType::F32:
-      return dequantize<bits, ScaleType::F32>(w, row, out);
     case ScaleType::F16:
       return dequantize<bits, ScaleType::F16>(w, row, out);
     case ScaleType::BF16:
       return dequantize<bits, ScaleType::BF16>(w, row, out);
+    default:
+      return dequantize<bits, ScaleType::F32>(w, row, out);
   }
 }
 

@@ -12,7 +12,7 @@ float scale_at(const void* values, ScaleType type, int64_t i) {
       return float16_to_float(static_cast<const uint16_t*>(values)[i]);
     case ScaleType::BF16:
       return bfloat16_to_float(static_cast<const uint16_t*>(values)[i]);
-    case ScaleType::F32:
+    default:
       break;
   }
   return static_cast<const float*>(values)[i];

@@ -48,6 +48,8 @@ inline int64_t scratch_floats(const QuantizedMatrix& w, int64_t rows) {
   return 2 * rows * (w.columns / 32 + 2 * kGroupPad);
 }
 
+/** That of the instruction set in use. */
+const QMatmulTable& qmatmul_table();
 const QMatmulTable& qmatmul_scalar();
 const QMatmulTable& qmatmul_avx2();
 const QMatmulTable& qmatmul_neon();

@@ -120,28 +120,34 @@ mx::array ForeignWeights::take(const std::string& name, bool widen) {
                         [fill = derived.fill, widens](std::byte* out) { fill(out, widens); });
 }
 
-ops::PackedWeightPtr ForeignWeights::pack(const std::string& path, int group_size, int bits) {
-  const std::array<std::string, 3> names{path + ".weight", path + ".scales", path + ".biases"};
+ops::PackedWeightPtr ForeignWeights::pack(const std::string& path, const nn::QuantizationEntry& entry) {
+  std::vector<std::string> names{path + ".weight", path + ".scales", path + ".biases"};
+  names.resize(entry.mode == ops::QuantizationMode::Affine ? 3 : 2);
   if (std::ranges::none_of(names, [&](const std::string& name) { return derived_.contains(name); })) {
-    return files_.pack(path, group_size, bits);
+    return files_.pack(path, entry);
   }
   const nn::StoredTensor& scales = *find(names[1]);
-  const auto type = ops::scale_type(scales.dtype);
-  if (!type || find(names[2])->dtype != scales.dtype) {
+  const auto type = ops::scale_type(scales.dtype, entry.mode);
+  if (!type || (names.size() > 2 && find(names[2])->dtype != scales.dtype)) {
     return nullptr;
   }
   std::vector<std::string> sources;
-  std::array<std::function<std::vector<std::byte>()>, 3> parts;
-  for (size_t i = 0; i < names.size(); ++i) {
-    parts[i] = reader(names[i], sources);
+  std::vector<std::function<std::vector<std::byte>()>> parts;
+  for (const std::string& name : names) {
+    parts.push_back(reader(name, sources));
   }
   const ops::QuantizedMatrix shape{.scale_type = *type,
                                    .rows = scales.shape[0],
-                                   .columns = int64_t{scales.shape[1]} * group_size,
-                                   .group_size = group_size,
-                                   .bits = bits};
-  return files_.pack_computed(
-      shape, sources, [parts = std::move(parts)] { return WeightFiles::Filled{parts[0](), parts[1](), parts[2]()}; });
+                                   .columns = int64_t{scales.shape[1]} * entry.group_size,
+                                   .group_size = entry.group_size,
+                                   .bits = entry.bits};
+  return files_.pack_computed(shape, sources, [parts = std::move(parts)] {
+    WeightFiles::Filled filled;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      filled[i] = parts[i]();
+    }
+    return filled;
+  });
 }
 
 /** The tensor's bytes, read or computed when it is called; adds what they come from to `sources`. */
@@ -334,7 +340,7 @@ void ForeignWeights::add_nvfp4(const std::string& path, const std::string& codes
     throw corrupt("the tensors of " + path + " do not fit each other");
   }
   const WeightFiles* files = &files_;
-  derive(path + ".weight", {.stored = {{packed[0], to_dim(shape.columns)}, mx::bfloat16},
+  derive(path + ".weight", {.stored = {{packed[0], to_dim(shape.columns)}, mx::bfloat16, true},
                             .sources = {codes, scales, global},
                             .fill = [=](std::byte* out, bool widen) {
                               const float factor = read_floats(*files, global)[0];
@@ -362,11 +368,11 @@ void ForeignWeights::add_fp8_blocks(const std::string& path) {
     throw corrupt(fmt::format("tensors {} and {} do not fit each other", codes, scales));
   }
   const WeightFiles* files = &files_;
-  derive(codes, {.stored = {dims, mx::bfloat16}, .sources = {codes, scales}, .fill = [=](std::byte* out, bool widen) {
-                   store_floats(
-                       dequantize_fp8(read_as<uint8_t>(*files, codes), read_floats(*files, scales), shape, block),
-                       widen ? mx::float32 : mx::bfloat16, out);
-                 }});
+  derive(codes,
+         {.stored = {dims, mx::bfloat16, true}, .sources = {codes, scales}, .fill = [=](std::byte* out, bool widen) {
+            store_floats(dequantize_fp8(read_as<uint8_t>(*files, codes), read_floats(*files, scales), shape, block),
+                         widen ? mx::float32 : mx::bfloat16, out);
+          }});
 }
 
 void ForeignWeights::add_fp8_tiles(const std::string& path) {

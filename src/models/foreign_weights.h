@@ -24,7 +24,7 @@ class ForeignWeights : public nn::TensorSource {
 
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
-  ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) override;
+  ops::PackedWeightPtr pack(const std::string& path, const nn::QuantizationEntry& entry) override;
 
  private:
   struct Derived {

@@ -32,8 +32,8 @@ class WeightFiles : public nn::TensorSource {
 
   const nn::StoredTensor* find(const std::string& name) const override;
   mx::array take(const std::string& name, bool widen) override;
-  ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) override;
-  /** As `pack`, for a matrix that is computed while read_all runs: `fill` gives codes, scales and biases. */
+  ops::PackedWeightPtr pack(const std::string& path, const nn::QuantizationEntry& entry) override;
+  /** As `pack`, for a matrix that is computed while read_all runs: `fill` gives codes, scales and biases, if any. */
   using Filled = std::array<std::vector<std::byte>, 3>;
   ops::PackedWeightPtr pack_computed(const ops::QuantizedMatrix& shape, const std::vector<std::string>& sources,
                                      std::function<Filled()> fill);

@@ -22,7 +22,8 @@ ops::QuantizedMatrix with_data(ops::QuantizedMatrix shape, const WeightFiles::Fi
 
 /** What one matrix is packed from. */
 struct WeightFiles::PackJob {
-  Entry codes, scales, biases;
+  Entry codes, scales;
+  std::optional<Entry> biases;
   ops::QuantizedMatrix shape;
   std::shared_ptr<ops::PackedWeight> weight;
 };
@@ -37,7 +38,7 @@ void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
     entry.file->read_at(entry.offset + row_bytes * static_cast<uint64_t>(first), bytes);
     return bytes;
   };
-  const Filled bytes{read(job.codes), read(job.scales), read(job.biases)};
+  const Filled bytes{read(job.codes), read(job.scales), job.biases ? read(*job.biases) : std::vector<std::byte>()};
   ops::QuantizedMatrix part = with_data(job.shape, bytes);
   part.rows = count;
   ops::pack(part, 0, end - begin, job.weight->data() + begin * job.weight->matrix().panel_bytes());
@@ -71,22 +72,27 @@ bool WeightFiles::read_kept(ops::PackedWeight& weight) {
   return kept != nullptr;
 }
 
-ops::PackedWeightPtr WeightFiles::pack(const std::string& path, int group_size, int bits) {
+ops::PackedWeightPtr WeightFiles::pack(const std::string& path, const nn::QuantizationEntry& entry) {
   Entry& codes = entries_.at(path + ".weight");
   Entry& scales = entries_.at(path + ".scales");
-  Entry& biases = entries_.at(path + ".biases");
-  const auto type = ops::scale_type(scales.stored.dtype);
-  if (codes.transposed || biases.stored.dtype != scales.stored.dtype || !type) {
+  const bool affine = entry.mode == ops::QuantizationMode::Affine;
+  Entry* const biases = affine ? &entries_.at(path + ".biases") : nullptr;
+  const auto type = ops::scale_type(scales.stored.dtype, entry.mode);
+  if (codes.transposed || !type || (affine && biases->stored.dtype != scales.stored.dtype)) {
     return nullptr;
   }
-  PackJob job{.codes = codes, .scales = scales, .biases = biases, .shape = {}, .weight = nullptr};
+  codes.taken = scales.taken = true;
+  PackJob job{.codes = codes, .scales = scales, .biases = std::nullopt, .shape = {}, .weight = nullptr};
+  if (affine) {
+    biases->taken = true;
+    job.biases = *biases;
+  }
   job.shape.scale_type = *type;
   job.shape.rows = codes.stored.shape[0];
-  job.shape.columns = int64_t{scales.stored.shape[1]} * group_size;
-  job.shape.group_size = group_size;
-  job.shape.bits = bits;
+  job.shape.columns = int64_t{scales.stored.shape[1]} * entry.group_size;
+  job.shape.group_size = entry.group_size;
+  job.shape.bits = entry.bits;
   job.weight = allocate_packed(job.shape);
-  codes.taken = scales.taken = biases.taken = true;
   const bool kept = read_kept(*job.weight);
   packed_.push_back(job.weight);
   if (kept) {

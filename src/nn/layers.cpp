@@ -48,7 +48,7 @@ Embedding::Embedding(Parameters& parameters, const std::string& path, int vocab_
 
 mx::array Embedding::operator()(const mx::array& ids) const {
   if (table_.dense) {
-    return mx::take(*table_.dense, ids, 0);
+    return ops::embedding(ids, *table_.dense);
   }
   return table_.packed ? ops::packed_embedding(ids, table_.packed) : ops::quantized_embedding(ids, *table_.quantized);
 }

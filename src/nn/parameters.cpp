@@ -74,13 +74,25 @@ WeightMatrix Parameters::matrix(const std::string& name, int rows, int cols) {
   if (const auto entry = map_.entry(path, cols, weight, source_.find(path + ".scales"))) {
     return quantized_matrix(path, rows, cols, *entry);
   }
-  return {.dense = tensor(name + ".weight", {rows, cols}), .quantized = std::nullopt, .packed = nullptr};
+  require(path + ".weight", {rows, cols}, true);  // the CPU's kernels widen it as they read it
+  return {.dense = source_.take(path + ".weight", widen_ && weight->computed),
+          .quantized = std::nullopt,
+          .packed = nullptr};
 }
 
 /** What runs on a GPU, and what must be exact, keeps MLX's layout. */
-bool Parameters::packs(const QuantizationEntry& entry) const {
-  return precision_ == ops::Precision::Fast && mx::default_device() == mx::Device::cpu &&
-         entry.mode == QuantizationMode::Affine && ops::can_pack(entry.bits, entry.group_size);
+bool Parameters::packs(const QuantizationEntry& entry, int cols) const {
+  if (precision_ == ops::Precision::Exact || mx::default_device() != mx::Device::cpu) {
+    return false;
+  }
+  switch (entry.mode) {
+    case QuantizationMode::Affine:
+      return ops::can_pack(entry.bits, entry.group_size);
+    case QuantizationMode::Mxfp8:
+      return false;  // its codes span more than int8
+    default:
+      return ops::can_pack_e2m1(cols);
+  }
 }
 
 WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry) {
@@ -101,8 +113,8 @@ WeightMatrix Parameters::quantized_matrix(const std::string& path, int rows, int
   } else if (source_.find(path + ".scales")->dtype != mx::uint8) {
     throw Error(ErrorCode::Corrupt, "weights", "tensor " + path + ".scales must hold uint8");
   }
-  if (packs(entry)) {
-    if (ops::PackedWeightPtr weight = source_.pack(path, entry.group_size, entry.bits)) {
+  if (packs(entry, cols)) {
+    if (ops::PackedWeightPtr weight = source_.pack(path, entry)) {
       return {.dense = std::nullopt, .quantized = std::nullopt, .packed = std::move(weight)};
     }
   }

@@ -16,6 +16,7 @@ namespace burin::nn {
 struct StoredTensor {
   mx::Shape shape;
   mx::Dtype dtype;
+  bool computed = false;  // from several tensors: it keeps all digits only where it is widened
 };
 
 /** Where tensors come from. Arrays are handed out before their bytes are read; nothing may evaluate them until then. */
@@ -27,10 +28,10 @@ class TensorSource {
   /** Marks the tensor as used; floats are widened to float32 when `widen`. */
   virtual mx::array take(const std::string& name, bool widen) = 0;
   /**
-   * Affine weight, scales and biases of the module at `path` in the layout of the CPU's kernels, filled with the
+   * Weight, scales and (affine) biases of the module at `path` in the layout of the CPU's kernels, filled with the
    * arrays; null where the source cannot.
    */
-  virtual ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) = 0;
+  virtual ops::PackedWeightPtr pack(const std::string& path, const QuantizationEntry& entry) = 0;
 };
 
 /**
@@ -80,7 +81,7 @@ class Parameters {
   mx::array scalar(const std::string& name);
 
  private:
-  bool packs(const QuantizationEntry& entry) const;
+  bool packs(const QuantizationEntry& entry, int cols) const;
   WeightMatrix quantized_matrix(const std::string& path, int rows, int cols, const QuantizationEntry& entry);
   void require(const std::string& name, const mx::Shape& shape, bool floating) const;
 

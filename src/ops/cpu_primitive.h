@@ -63,6 +63,9 @@ class Elements {
 
 using Stock = std::function<mx::array(const std::vector<mx::array>&)>;
 
+/** The gradient for the only input, of the output's. */
+using Gradient = std::function<mx::array(const mx::array&)>;
+
 /**
  * A primitive with one output whose work is `prepare(inputs, output)`: called when buffers are known, it returns what
  * the stream's thread then runs. Gradients are those of `stock`.
@@ -72,6 +75,7 @@ class CpuPrimitive : public mx::UnaryPrimitive {
   using Prepare = std::function<std::function<void()>(const std::vector<mx::array>&, mx::array&)>;
 
   CpuPrimitive(mx::Stream stream, const char* name, Prepare prepare, Stock stock);
+  CpuPrimitive(mx::Stream stream, const char* name, Prepare prepare, Gradient gradient);
 
   void eval_cpu(const std::vector<mx::array>& inputs, mx::array& out) override;
   void eval_gpu(const std::vector<mx::array>& inputs, mx::array& out) override;
@@ -83,11 +87,16 @@ class CpuPrimitive : public mx::UnaryPrimitive {
   const char* name_;
   Prepare prepare_;
   Stock stock_;
+  Gradient gradient_;  // or this
 };
 
 /** The float32 array of `shape` that such a primitive gives. */
 mx::array apply(const char* name, mx::Shape shape, std::vector<mx::array> inputs, CpuPrimitive::Prepare prepare,
                 Stock stock);
+
+/** The same for one input, with a gradient of its own. */
+mx::array apply(const char* name, mx::Shape shape, const mx::array& input, CpuPrimitive::Prepare prepare,
+                Gradient gradient);
 
 /** `a` itself where it is float32 already. */
 mx::array as_float32(const mx::array& a);

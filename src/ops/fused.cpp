@@ -188,9 +188,4 @@ mx::array rope(const mx::array& x, int dims, bool traditional, std::optional<flo
                stock);
 }
 
-mx::array linear(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias) {
-  const mx::array y = mx::matmul(x, mx::transpose(weight));
-  return bias ? mx::add(y, *bias) : y;
-}
-
 }  // namespace burin::ops

@@ -43,7 +43,11 @@ mx::array swiglu(const mx::array& gate, const mx::array& up);
 /** gelu(gate) * up with the tanh approximation. */
 mx::array gelu_tanh_mul(const mx::array& gate, const mx::array& up);
 
-/** x @ weight^T + bias. Shapes: x (.., K), weight (N, K) -> (.., N). */
+/** x @ weight^T + bias. Shapes: x (.., K), weight (N, K) -> (.., N). On the CPU every product is in float32, also of a
+ * weight that is not. */
 mx::array linear(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias);
+
+/** Rows of a table. Shapes: ids (..) -> (.., K), float32 on the CPU. */
+mx::array embedding(const mx::array& ids, const mx::array& table);
 
 }  // namespace burin::ops

@@ -32,10 +32,6 @@ std::shared_ptr<std::byte> map_region(size_t size) {
   return {begin, [memory, mapped](std::byte*) { ::munmap(memory, mapped); }};
 }
 
-mx::array dequantized(const PackedWeightPtr& w) {
-  return packed_embedding(mx::arange(0, static_cast<int>(w->matrix().rows), 1, mx::int32), w);
-}
-
 }  // namespace
 
 std::shared_ptr<PackedWeight> PackedArena::allocate(const PackedMatrix& shape) {
@@ -60,10 +56,23 @@ mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Roun
       kernels::packed_matmul(w->matrix(), x.get(), m, rounding, y);
     };
   };
-  const auto stock = [w](const std::vector<mx::array>& inputs) {
-    return mx::matmul(inputs[0], mx::transpose(dequantized(w)));
+  const Gradient gradient = [w](const mx::array& dy) { return packed_matmul_transposed(dy, w); };
+  return apply("PackedMatmul", std::move(shape), as_float32(x), prepare, gradient);
+}
+
+mx::array packed_matmul_transposed(const mx::array& dy, const PackedWeightPtr& w) {
+  require(dy.ndim() > 0 && dy.shape(-1) == w->matrix().rows, "packed_matmul_transposed",
+          "the input's width is not the weight's height");
+  mx::Shape shape = dy.shape();
+  shape.back() = static_cast<int>(w->matrix().columns);
+  const auto prepare = [w](const std::vector<mx::array>& inputs, mx::array& out) {
+    return [dy = Elements<float>(inputs[0]), w, dx = out.data<float>(),
+            m = static_cast<int64_t>(inputs[0].size()) / inputs[0].shape(-1)] {
+      kernels::packed_matmul_transposed(w->matrix(), dy.get(), m, dx);
+    };
   };
-  return apply("PackedMatmul", std::move(shape), {as_float32(x)}, prepare, stock);
+  const Gradient gradient = [w](const mx::array& dx) { return packed_matmul(dx, w, kTwoTerms); };
+  return apply("PackedMatmulTransposed", std::move(shape), as_float32(dy), prepare, gradient);
 }
 
 mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w) {

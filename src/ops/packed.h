@@ -1,4 +1,4 @@
-// Affine weights in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
+// Affine and 4-bit float weights in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
 // matmul are rounded to int8 (one or two terms for each 32); nothing of it is for a GPU.
 #pragma once
 
@@ -10,11 +10,12 @@
 
 namespace burin::ops {
 
-/** `Exact` keeps every product in float32; `Fast` packs affine weights and rounds what they multiply.
+/** `Exact` keeps every product in float32; `Fast` packs weights and rounds what they multiply.
  */
 enum class Precision { Fast, Exact };
 
 using kernels::can_pack;
+using kernels::can_pack_e2m1;
 using kernels::kPanelHeight;
 using kernels::pack;
 using kernels::packed_form;
@@ -55,8 +56,11 @@ class PackedArena {
 
 using PackedWeightPtr = std::shared_ptr<const PackedWeight>;
 
-/** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N), float32. */
+/** x @ dequantize(w)^T. Its gradient is that of the product without rounding. Shapes: x (.., K) -> (.., N), float32. */
 mx::array packed_matmul(const mx::array& x, const PackedWeightPtr& w, const Rounding& rounding = {});
+
+/** dy @ dequantize(w), every product in float32. Shapes: dy (.., N) -> (.., K), float32. */
+mx::array packed_matmul_transposed(const mx::array& dy, const PackedWeightPtr& w);
 
 /** Rows of the dequantized table. Shapes: ids (..) -> (.., K), float32. */
 mx::array packed_embedding(const mx::array& ids, const PackedWeightPtr& w);

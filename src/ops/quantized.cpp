@@ -18,7 +18,7 @@ class FloatCodeInput {
   FloatCodeInput(const std::vector<mx::array>& inputs, QuantizationMode mode, int group_size)
       : codes_(inputs[1]), scales_(inputs[2]) {
     matrix_ = {.code = mode == QuantizationMode::Mxfp8 ? kernels::FloatCode::E4M3 : kernels::FloatCode::E2M1,
-               .scale = mode == QuantizationMode::Nvfp4 ? kernels::FloatScale::E4M3 : kernels::FloatScale::E8M0,
+               .scale = *scale_type(mx::uint8, mode),
                .rows = inputs[2].shape(0),
                .columns = int64_t{inputs[2].shape(1)} * group_size,
                .group_size = group_size};
@@ -164,6 +164,15 @@ std::optional<kernels::ScaleType> scale_type(mx::Dtype dtype) {
     return kernels::ScaleType::BF16;
   }
   return dtype == mx::float32 ? std::optional(kernels::ScaleType::F32) : std::nullopt;
+}
+
+std::optional<kernels::ScaleType> scale_type(mx::Dtype dtype, QuantizationMode mode) {
+  if (mode == QuantizationMode::Affine) {
+    return scale_type(dtype);
+  }
+  const bool powers = mode != QuantizationMode::Nvfp4;
+  return dtype == mx::uint8 ? std::optional(powers ? kernels::ScaleType::E8M0 : kernels::ScaleType::E4M3)
+                            : std::nullopt;
 }
 
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w) {

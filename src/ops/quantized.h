@@ -22,6 +22,9 @@ struct QuantizedWeight {
 /** How a kernel reads affine scales of this type; none: it cannot. */
 std::optional<kernels::ScaleType> scale_type(mx::Dtype dtype);
 
+/** How a kernel reads scales of this type and mode; none: it cannot. */
+std::optional<kernels::ScaleType> scale_type(mx::Dtype dtype, QuantizationMode mode);
+
 /** x @ dequantize(w)^T. Shapes: x (.., K) -> (.., N). On the CPU every product is in float32. */
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w);
 

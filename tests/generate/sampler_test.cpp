@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "ops/sampling.h"
 
 namespace burin::generate {
 namespace {
@@ -89,6 +90,33 @@ TEST(MinP, KeepsTokensExactlyAtTheLimit) {
 TEST(MinP, KeepsTheAskedNumber) {
   EXPECT_EQ(filtered("min_p", {.min_p = 1, .min_tokens_to_keep = 2}, {.5F, .2F, .14F, .16F}),
             (std::vector<bool>{true, true, false, false}));
+}
+
+/** The draw as MLX's own sort, partition and sums make it. */
+uint32_t stock_draw(const mx::array& logits, const SamplingParams& params, mx::random::KeySequence& keys) {
+  mx::array x = logits - mx::logsumexp(logits, -1, true);
+  const mx::array sorted = mx::sort(x, -1);
+  const mx::array above = mx::cumsum(mx::exp(sorted), -1, true, false);
+  const mx::array dropped = mx::sum(mx::greater_equal(above, mx::array(static_cast<float>(params.top_p))), -1, true);
+  x = mx::where(mx::less(x, mx::take_along_axis(sorted, dropped, -1)), mx::array(kDropped), x);
+  const mx::array order = mx::argpartition(mx::negative(x), params.top_k - 1, -1);
+  const mx::array others = mx::slice(order, {0, params.top_k}, {1, x.shape(1)});
+  x = mx::put_along_axis(x, others, mx::array(kDropped), -1);
+  mx::array id = mx::random::categorical(x * mx::array(static_cast<float>(1 / params.temperature)), -1, keys.next());
+  return id.item<uint32_t>();
+}
+
+TEST(MakeSampler, DrawsTheTokensThatMlxsPartsWould) {
+  for (const int vocab : {50, 5000, 30000}) {
+    const SamplingParams params{.temperature = 0.8, .top_p = 0.95, .top_k = 40, .seed = 17};
+    const Sampler sampler = make_sampler(params, {}, vocab);
+    mx::random::KeySequence keys(17);
+    for (uint64_t i = 0; i < 60; ++i) {
+      const mx::array logits = mx::random::normal({1, vocab}, mx::float32, mx::random::key(i)) * mx::array(2.0F);
+      mx::array ours = sampler(ops::log_softmax(logits));
+      ASSERT_EQ(ours.item<uint32_t>(), stock_draw(logits, params, keys)) << vocab << ", draw " << i;
+    }
+  }
 }
 
 TEST(TopK, KeepsTheBest) {

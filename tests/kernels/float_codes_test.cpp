@@ -13,12 +13,12 @@ namespace {
 
 struct Form {
   FloatCode code;
-  FloatScale scale;
+  ScaleType scale;
   int group_size;
 };
-constexpr Form kForms[] = {{FloatCode::E2M1, FloatScale::E8M0, 32},
-                           {FloatCode::E4M3, FloatScale::E8M0, 32},
-                           {FloatCode::E2M1, FloatScale::E4M3, 16}};
+constexpr Form kForms[] = {{FloatCode::E2M1, ScaleType::E8M0, 32},
+                           {FloatCode::E4M3, ScaleType::E8M0, 32},
+                           {FloatCode::E2M1, ScaleType::E4M3, 16}};
 
 /** Random codes and moderate scales. */
 struct RandomCodes {
@@ -30,7 +30,7 @@ struct RandomCodes {
       code = static_cast<uint8_t>(random());
     }
     for (uint8_t& scale : scales) {
-      scale = static_cast<uint8_t>((form.scale == FloatScale::E8M0 ? 120 : 40) + random() % 8);
+      scale = static_cast<uint8_t>((form.scale == ScaleType::E8M0 ? 120 : 40) + random() % 8);
     }
     matrix.codes = codes.data();
     matrix.scales = scales.data();
@@ -78,9 +78,9 @@ TEST_F(FloatCodes, ValuesAreThoseOfTheFormats) {
   EXPECT_EQ(float_code_value(FloatCode::E4M3, 0x38), 1.0F);
   EXPECT_EQ(float_code_value(FloatCode::E4M3, 0xfe), -448.0F);
   EXPECT_EQ(float_code_value(FloatCode::E4M3, 0x7f), 480.0F);
-  EXPECT_EQ(float_scale_value(FloatScale::E8M0, 127), 1.0F);
-  EXPECT_EQ(float_scale_value(FloatScale::E8M0, 0), std::ldexp(1.0F, -127));
-  EXPECT_TRUE(std::isinf(float_scale_value(FloatScale::E8M0, 255)));
+  EXPECT_EQ(float_scale_value(ScaleType::E8M0, 127), 1.0F);
+  EXPECT_EQ(float_scale_value(ScaleType::E8M0, 0), std::ldexp(1.0F, -127));
+  EXPECT_TRUE(std::isinf(float_scale_value(ScaleType::E8M0, 255)));
 }
 
 TEST_F(FloatCodes, EveryInstructionSetGivesTheProductOfTheValues) {

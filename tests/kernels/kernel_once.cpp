@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/isa.h"
-#include "kernels/kv_store.h"
+#include "kernels/kv_attention.h"
 #include "kernels/packed.h"
 #include "kernels/thread_pool.h"
 
@@ -26,7 +26,7 @@ void run_attention() {
   constexpr int64_t kTokens = 1024;
   constexpr int64_t kHeadDim = 128;
   KvStore store(1, kHeadDim);
-  store.reserve(kTokens);
+  store.hold(0, kTokens);
   const std::vector<float> q(2 * kHeadDim, 0.1F);
   std::vector<float> out(q.size());
   const float* from[] = {q.data(), q.data() + kHeadDim};

@@ -8,11 +8,13 @@
 #include <random>
 #include <vector>
 
+#include "kernels/float_codes.h"
 #include "kernels/half.h"
 #include "kernels/qmatmul.h"
 
 namespace burin::kernels {
 
+/** Scales of one byte: codes are E2M1, and there are no biases. */
 struct MatrixCase {
   int64_t rows;
   int64_t columns;
@@ -28,6 +30,10 @@ class RandomMatrix {
     words_.resize(static_cast<size_t>(shape.rows * shape.columns * shape.bits / 32));
     values_.resize(static_cast<size_t>(shape.rows * shape.columns));
     const int64_t groups = shape.rows * shape.columns / shape.group_size;
+    if (shape.scale_type == ScaleType::E8M0 || shape.scale_type == ScaleType::E4M3) {
+      fill_float_codes(groups, code);
+      return;
+    }
     std::uniform_real_distribution<float> scale(0.001F, 0.01F);
     for (int64_t g = 0; g < groups; ++g) {
       const float s = append(scales_, random_() % 2 == 0 ? scale(random_) : -scale(random_));
@@ -72,6 +78,17 @@ class RandomMatrix {
   }
 
  private:
+  void fill_float_codes(int64_t groups, const uint32_t* code) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const bool power = shape_.scale_type == ScaleType::E8M0;
+      scales_.push_back(static_cast<uint8_t>((power ? 118 : 8) + random_() % 8));
+      const float scale = float_scale_value(shape_.scale_type, scales_.back());
+      for (int64_t i = g * shape_.group_size; i < (g + 1) * shape_.group_size; ++i) {
+        values_[static_cast<size_t>(i)] = scale * float_code_value(FloatCode::E2M1, static_cast<uint8_t>(put(i, code)));
+      }
+    }
+  }
+
   /** Stores `value` in the case's type; returns what was stored. */
   float append(std::vector<uint8_t>& to, float value) {
     uint32_t bits = std::bit_cast<uint32_t>(value);

@@ -42,6 +42,10 @@ class PackedMatmul : public ::testing::Test {
   /** Rows around a panel's height; all groups, scales and widths. */
   static std::vector<MatrixCase> cases() {
     std::vector<MatrixCase> all;
+    for (const int64_t rows : {1, 15, 16, 17, 33, 70}) {
+      all.push_back({rows, (1 + rows % 4) * 32, 4, 32, ScaleType::E8M0});
+      all.push_back({rows, (1 + rows % 4) * 32, 4, 16, ScaleType::E4M3});
+    }
     for (const int bits : {2, 3, 4, 5, 6, 8}) {
       for (const int group : {32, 64, 128}) {
         for (const ScaleType type : {ScaleType::F32, ScaleType::F16, ScaleType::BF16}) {
@@ -110,6 +114,31 @@ TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarFormBitForBit) {
   }
 }
 
+TEST_F(PackedMatmul, TransposedIsTheProductWithTheValues) {
+  for (const MatrixCase& shape : cases()) {
+    const Packed w(shape, 13);
+    const int64_t m = 1 + shape.rows % 9;
+    RandomMatrix other({1, shape.rows * 32, 4, 32}, 3);  // for its random numbers
+    const std::vector<float> dy = other.random_input(m);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      std::vector<float> dx(static_cast<size_t>(m * shape.columns), -1.0F);
+      packed_matmul_transposed(w.matrix, dy.data(), m, dx.data());
+      for (int64_t i = 0; i < m * shape.columns; ++i) {
+        double sum = 0;
+        double magnitude = 0;
+        for (int64_t r = 0; r < shape.rows; ++r) {
+          const double term = static_cast<double>(dy[static_cast<size_t>(i / shape.columns * shape.rows + r)]) *
+                              w.plain.values()[static_cast<size_t>(r * shape.columns + i % shape.columns)];
+          sum += term;
+          magnitude += std::abs(term);
+        }
+        ASSERT_NEAR(dx[static_cast<size_t>(i)], sum, 1e-6 * magnitude) << name(isa) << ", " << shape.bits << " bits";
+      }
+    }
+  }
+}
+
 TEST_F(PackedMatmul, StaysWithinTheErrorOfItsRounding) {
   for (const MatrixCase& shape : cases()) {
     Packed w(shape, 2);
@@ -144,38 +173,64 @@ TEST_F(PackedMatmul, OutliersDoNotCostTheOthersTheirPrecision) {
 }
 
 TEST_F(PackedMatmul, ARowDoesNotDependOnTheRowsBesideIt) {
-  Packed w({40, 192, 4, 64, ScaleType::BF16}, 5);
-  const std::vector<float> x = input_with_outliers(w, 21);
+  for (const MatrixCase& shape : {MatrixCase{40, 192, 4, 64, ScaleType::BF16},
+                                  {40, 192, 4, 32, ScaleType::E8M0},
+                                  {40, 192, 4, 16, ScaleType::E4M3}}) {
+    Packed w(shape, 5);
+    const std::vector<float> x = input_with_outliers(w, 21);
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      const std::vector<float> together = w.times(x, 21);
+      for (int64_t m = 0; m < 21; ++m) {
+        const std::vector<float> row(x.begin() + m * 192, x.begin() + (m + 1) * 192);
+        const std::vector<float> alone = w.times(row, 1);
+        ASSERT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + m * 40)) << name(isa) << " row " << m;
+      }
+    }
+  }
+}
+
+/** Matrices of one code: the one that weighs most, as MX and NVFP4 have it both ways. */
+struct LargestCode {
+  MatrixCase shape;
+  uint32_t code;
+};
+
+std::vector<LargestCode> largest_codes() {
+  std::vector<LargestCode> all;
+  for (const uint32_t code : {7U, 15U}) {
+    all.push_back({{20, 512, 4, 32, ScaleType::E8M0}, code});
+    all.push_back({{20, 512, 4, 16, ScaleType::E4M3}, code});
+  }
+  for (const int bits : {4, 8}) {
+    for (const int group : {32, 64, 128}) {
+      all.push_back({{20, 512, bits, group}, (1U << bits) - 1});
+    }
+  }
+  return all;
+}
+
+void expect_near_everywhere(const Packed& w, const std::vector<float>& x, const Rounding& rounding, double error) {
+  const auto m = static_cast<int64_t>(x.size()) / w.matrix.columns;
+  std::vector<double> expected;
+  std::vector<double> magnitude;
+  w.plain.product(x, m, expected, magnitude);
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
-    const std::vector<float> together = w.times(x, 21);
-    for (int64_t m = 0; m < 21; ++m) {
-      const std::vector<float> row(x.begin() + m * 192, x.begin() + (m + 1) * 192);
-      const std::vector<float> alone = w.times(row, 1);
-      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + m * 40)) << name(isa) << " row " << m;
+    const std::vector<float> y = w.times(x, m, rounding);
+    for (size_t i = 0; i < y.size(); ++i) {
+      ASSERT_NEAR(y[i], expected[i], error * magnitude[i])
+          << name(isa) << ", " << w.matrix.bits << " bits " << w.matrix.group_size << " m=" << m;
     }
   }
 }
 
 TEST_F(PackedMatmul, LargestCodesAndActivationsDoNotSaturate) {
-  for (const int bits : {4, 8}) {
-    for (const int group : {32, 64, 128}) {
-      const uint32_t code = (1U << bits) - 1;
-      const Packed w({20, 512, bits, group}, 4, &code);
-      for (const float sign : {1.0F, -1.0F}) {
-        for (const int64_t m : {1, 4, 8}) {
-          const std::vector<float> x(static_cast<size_t>(m * 512), 127.0F * sign);
-          std::vector<double> expected;
-          std::vector<double> magnitude;
-          w.plain.product(x, m, expected, magnitude);
-          for (const Isa isa : supported_isas()) {
-            set_isa(isa);
-            const std::vector<float> y = w.times(x, m);
-            for (size_t i = 0; i < y.size(); ++i) {
-              ASSERT_NEAR(y[i], expected[i], 1e-5 * magnitude[i]) << name(isa) << ", " << bits << " bits " << group;
-            }
-          }
-        }
+  for (const LargestCode& each : largest_codes()) {
+    const Packed w(each.shape, 4, &each.code);
+    for (const float sign : {1.0F, -1.0F}) {
+      for (const int64_t m : {1, 4, 8}) {
+        expect_near_everywhere(w, std::vector<float>(static_cast<size_t>(m * 512), 127.0F * sign), {}, 1e-5);
       }
     }
   }
@@ -183,23 +238,13 @@ TEST_F(PackedMatmul, LargestCodesAndActivationsDoNotSaturate) {
 
 /** Rounding leaves halves of a step. */
 TEST_F(PackedMatmul, LargestRemaindersDoNotSaturate) {
-  for (const int bits : {4, 8}) {
-    const uint32_t code = (1U << bits) - 1;
-    const Packed w({16, 256, bits, 64}, 4, &code);
-    std::vector<float> x(256, 100.49999F);
+  for (const LargestCode& each : largest_codes()) {
+    const Packed w(each.shape, 4, &each.code);
+    std::vector<float> x(512, 100.49999F);
     for (size_t i = 0; i < x.size(); i += 32) {
       x[i] = 127.0F;
     }
-    std::vector<double> expected;
-    std::vector<double> magnitude;
-    w.plain.product(x, 1, expected, magnitude);
-    for (const Isa isa : supported_isas()) {
-      set_isa(isa);
-      const std::vector<float> y = w.times(x, 1, {.second_from = 0.0F});
-      for (size_t i = 0; i < y.size(); ++i) {
-        ASSERT_NEAR(y[i], expected[i], 3e-5 * magnitude[i]) << name(isa) << ", " << bits << " bits";
-      }
-    }
+    expect_near_everywhere(w, x, {.second_from = 0.0F}, 3e-5);
   }
 }
 

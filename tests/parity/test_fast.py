@@ -48,7 +48,7 @@ def test_all_but_a_few_run_as_one_step(burin, tmp_path_factory, config):
     assert width["exact"] == width["fast"] * (1 if config in LAYER_BY_LAYER else 2)
 
 
-@pytest.mark.parametrize("quantization", ["3bit", "6bit", "2bit_g128", "5bit_g32"])
+@pytest.mark.parametrize("quantization", ["3bit", "6bit", "2bit_g128", "5bit_g32", "mxfp4", "nvfp4"])
 def test_other_widths_are_packed_too(burin, tmp_path, tmp_path_factory, quantization):
     test_every_architecture_stays_close_to_exact(burin, tmp_path, tmp_path_factory, "qwen3", quantization)
 
