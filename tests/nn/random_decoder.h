@@ -28,7 +28,7 @@ class RandomWeights : public TensorSource {
     return it == stored_.end() ? nullptr : &it->second;
   }
   mx::array take(const std::string& name, bool /*widen*/) override { return tensors_.at(name); }
-  ops::PackedWeightPtr pack(const std::string& path, int group_size, int bits) override {
+  ops::PackedWeightPtr pack(const std::string& path, const QuantizationEntry& entry) override {
     const mx::array& codes = tensors_.at(path + ".weight");
     const mx::array& scales = tensors_.at(path + ".scales");
     const ops::QuantizedMatrix from{codes.data<uint32_t>(),
@@ -36,9 +36,9 @@ class RandomWeights : public TensorSource {
                                     tensors_.at(path + ".biases").data<float>(),
                                     ops::ScaleType::F32,
                                     codes.shape(0),
-                                    int64_t{codes.shape(1)} * 32 / bits,
-                                    group_size,
-                                    bits};
+                                    int64_t{codes.shape(1)} * 32 / entry.bits,
+                                    entry.group_size,
+                                    entry.bits};
     const auto packed = arena_.allocate(ops::packed_form(from));
     ops::pack(from, 0, packed->matrix().panels(), packed->data());
     return packed;
