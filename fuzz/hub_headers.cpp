@@ -1,23 +1,18 @@
 // What a server's headers may say: addresses, Link, Content-Range, ETag, dates and waits. The first line is a
 // redirect's target, the others are header fields; nothing of it may name a place or a wait that the rules forbid.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "check.h"
 #include "hub/hub_client.h"
 
 namespace {
 
 using namespace burin;
 using namespace burin::hub;
-
-void check(bool condition) {
-  if (!condition) {
-    std::abort();
-  }
-}
+using fuzz::check;
 
 std::string_view take_line(std::string_view& text) {
   const std::string_view line = text.substr(0, text.find('\n'));

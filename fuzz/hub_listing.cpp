@@ -2,11 +2,11 @@
 // one. No name or hash that is accepted may lead out of its folder, and what is written is read back the same.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "check.h"
 #include "hub/cache.h"
 #include "hub/digest.h"
 #include "hub/search.h"
@@ -15,12 +15,7 @@ namespace {
 
 using namespace burin;
 using namespace burin::hub;
-
-void check(bool condition) {
-  if (!condition) {
-    std::abort();
-  }
-}
+using fuzz::check;
 
 void check_files(const std::vector<RepoFile>& files) {
   for (const RepoFile& file : files) {

@@ -2,11 +2,11 @@
 // of plain files, a user's list of models. The first byte picks one.
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "check.h"
 #include "hub/cache.h"
 #include "hub/digest.h"
 #include "hub/journal.h"
@@ -17,12 +17,7 @@ namespace {
 
 using namespace burin;
 using namespace burin::hub;
-
-void check(bool condition) {
-  if (!condition) {
-    std::abort();
-  }
-}
+using fuzz::check;
 
 void read_journal(std::string_view text) {
   const std::string etag(64, 'a');
