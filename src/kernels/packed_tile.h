@@ -13,20 +13,27 @@ constexpr int kStreamed = 4;       // rows of x below which memory is the limit
 constexpr float kFewTerms = 1.3F;  // second terms a part of four columns below which each goes by itself
 constexpr int64_t kAhead = 5760;   // bytes; measured on Zen 4: 27 GB/s, 24 without, 24 from 13 KB on
 
-/** total += the same group times second terms: those of part `part` of its span, at `x`. */
+/** Second terms of some columns, of part `part` of a span. */
+struct SecondTerms {
+  int64_t span;
+  int part;
+  const int8_t* x;
+  const float* scales;
+};
+
+/** total += group `sub` of the span times them. */
 template <typename V, typename F, int sub, int records, int columns, int rows>
-inline void add_second(ScaleType type, const Place& at, int64_t span, int part, const int8_t* x, const float* scales,
-                       typename V::Floats* total) {
+inline void add_second(ScaleType type, const Place& at, const SecondTerms& terms, typename V::Floats* total) {
   typename V::Floats dot[records][columns];
   forget_loads();
-  dot_part<V, F, sub * F::kQuads, records, columns, rows>(at.records + header_of<F>(type), record_of<F>(type), part, x,
-                                                          dot);
+  dot_part<V, F, sub * F::kQuads, records, columns, rows>(at.records + header_of<F>(type), record_of<F>(type),
+                                                          terms.part, terms.x, dot);
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
-    const auto scale = scale_of<V, F>(type, at, span * F::kSpanGroups + sub, h);
+    const auto scale = scale_of<V, F>(type, at, terms.span * F::kSpanGroups + sub, h);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
-      const auto scaled = V::multiply(dot[h][c], scales[c] * (1.0F / kSecondSteps));
+      const auto scaled = V::multiply(dot[h][c], terms.scales[c] * (1.0F / kSecondSteps));
       total[h * columns + c] = V::multiply_add(scale, scaled, total[h * columns + c]);
     }
   }
@@ -34,11 +41,10 @@ inline void add_second(ScaleType type, const Place& at, int64_t span, int part, 
 
 /** Of all groups of a span. */
 template <typename V, typename F, int records, int columns, int rows>
-inline void add_second_of_part(ScaleType type, const Place& at, int64_t span, int part, const int8_t* x,
-                               const float* scales, typename V::Floats* total) {
-  add_second<V, F, 0, records, columns, rows>(type, at, span, part, x, scales, total);
+inline void add_second_of_part(ScaleType type, const Place& at, const SecondTerms& terms, typename V::Floats* total) {
+  add_second<V, F, 0, records, columns, rows>(type, at, terms, total);
   if constexpr (F::kSpanGroups == 2) {
-    add_second<V, F, 1, records, columns, rows>(type, at, span, part, x, scales, total);
+    add_second<V, F, 1, records, columns, rows>(type, at, terms, total);
   }
 }
 
@@ -50,8 +56,8 @@ inline void add_second_of_span(ScaleType type, const Place& at, int64_t span, co
   for (int part = 0; part < F::kParts; ++part) {
     const int64_t p = span * F::kParts + part;
     if ((x.flags[p] >> x.first & ((1U << columns) - 1)) != 0) {
-      add_second_of_part<V, F, records, columns, rows>(type, at, span, part, x.rest + p * 32 * rows,
-                                                       x.scales + p * rows, total);
+      add_second_of_part<V, F, records, columns, rows>(
+          type, at, {span, part, x.rest + p * 32 * rows, x.scales + p * rows}, total);
     }
   }
 }
@@ -67,8 +73,8 @@ inline void add_listed(const PackedMatrix& w, const Place& first, const Columns<
     const auto add = [&](auto part) {
       if constexpr (part < F::kParts) {
         const Place at{first.records + span * 2 * record_of<F>(w.scale_type), first.head};
-        add_second_of_part<V, F, V::kRecords, 1, rows>(w.scale_type, at, span, part, x.rest + p * 32 * rows + 4 * c,
-                                                       x.scales + p * rows + c, total);
+        add_second_of_part<V, F, V::kRecords, 1, rows>(
+            w.scale_type, at, {span, part, x.rest + p * 32 * rows + 4 * c, x.scales + p * rows + c}, total);
       }
     };
     switch (p % F::kParts) {
