@@ -102,7 +102,7 @@ hub::PullListener PullDisplay::listener() {
           .on_note = [this](const auto& text) { note(text); }};
 }
 
-void PullDisplay::event(const std::string& name, Json fields) {
+void PullDisplay::event(const std::string& name, const Json& fields) {
   if (style_ == PullStyle::JsonLines) {
     Json line{{"event", name}};
     line.update(fields);

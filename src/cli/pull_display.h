@@ -27,7 +27,7 @@ class PullDisplay {
 
   hub::PullListener listener();
   /** One line of JSON; nothing in another style. */
-  void event(const std::string& name, Json fields);
+  void event(const std::string& name, const Json& fields);
 
  private:
   void plan(const std::string& model, const std::string& commit, const std::vector<hub::PulledFile>& files);

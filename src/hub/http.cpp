@@ -16,8 +16,8 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMaxHeaders = 200;
 constexpr long kReceiveBuffer = 512L << 10;
 constexpr int kPollMs = 100;
-constexpr long kSlowest = 256;   // bytes a second: a body that only drips is taken for a stalled one
-constexpr long kSlowest_s = 60;  // and for how long
+constexpr long kSlowest = 256;        // bytes a second: a body that only drips is taken for a stalled one
+constexpr long kSlowestSeconds = 60;  // and for how long
 
 /** One exchange as libcurl's callbacks see it. */
 struct Exchange {
@@ -153,7 +153,7 @@ void HttpClient::State::prepare(const HttpRequest& request, const HeaderList& he
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(CURLOPT_LOW_SPEED_LIMIT, kSlowest);
-  set(CURLOPT_LOW_SPEED_TIME, kSlowest_s);
+  set(CURLOPT_LOW_SPEED_TIME, kSlowestSeconds);
   set(CURLOPT_NOBODY, request.head ? 1L : 0L);
   set(CURLOPT_HTTPHEADER, headers.list);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.timeouts.connect.count()));

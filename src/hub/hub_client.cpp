@@ -17,7 +17,7 @@ constexpr uint64_t kMaxJson = uint64_t{32} << 20;
 constexpr uint64_t kMaxErrorBody = uint64_t{1} << 20;
 constexpr size_t kMaxPages = 200;
 constexpr size_t kMaxFiles = 100'000;
-constexpr int kApiTotal_s = 120;
+constexpr int kApiTotalSeconds = 120;
 
 Error bad_answer(const std::string& why) {
   return Error(ErrorCode::Network, "hub", why)
@@ -174,7 +174,7 @@ void HubClient::pause(std::chrono::steady_clock::duration duration) const {
 
 HttpResponse HubClient::exchange(const HttpRequest& request, bool at_hub, FileFacts* facts) {
   HttpRequest current = request;
-  current.headers.push_back("Accept-Encoding: identity");
+  current.headers.emplace_back("Accept-Encoding: identity");
   current.headers.push_back("User-Agent: " + options_.user_agent);
   if (at_hub && !options_.token.empty() && may_receive_token(request.url, options_.settings.endpoint)) {
     current.headers.push_back("Authorization: Bearer " + options_.token);
@@ -236,7 +236,7 @@ HttpResponse HubClient::get_json(const Url& url, const HubSubject& subject, Json
   const HttpRequest request{.url = url,
                             .headers = {"Accept: application/json"},
                             .max_body = kMaxJson,
-                            .timeouts = timeouts(options_.settings.metadata_timeout_s, kApiTotal_s)};
+                            .timeouts = timeouts(options_.settings.metadata_timeout_s, kApiTotalSeconds)};
   HttpResponse response = with_retries(request, Redirects::HubOnly, nullptr, "asking the Hub");
   if (response.failure != TransportFailure::None || response.status != 200) {
     throw hub_error(response, subject);
@@ -309,7 +309,7 @@ FileFacts HubClient::file_facts(const HubSubject& subject) {
   const HttpRequest request{.url = options_.settings.url(resolve_target(subject)),
                             .head = true,
                             .max_body = kMaxErrorBody,
-                            .timeouts = timeouts(options_.settings.metadata_timeout_s, kApiTotal_s)};
+                            .timeouts = timeouts(options_.settings.metadata_timeout_s, kApiTotalSeconds)};
   const HttpResponse response = with_retries(request, Redirects::StopAtForeign, &facts, subject.file);
   if (response.failure != TransportFailure::None || (response.status != 200 && !is_redirect(response))) {
     throw hub_error(response, subject);

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMeta = ".cache/huggingface";
 constexpr uint64_t kMaxNotes = 4096;
-constexpr double kClockStep_s = 1;  // times of files may be as coarse
+constexpr double kClockStepSeconds = 1;  // times of files may be as coarse
 
 /** When the file was changed, in seconds since 1970; none where no regular file is. */
 std::optional<double> changed_s(const fs::path& path) {
@@ -115,7 +115,7 @@ std::optional<DownloadNotes> LocalDir::read_notes(const RepoFile& file) const {
 std::optional<DownloadNotes> LocalDir::notes_of(const RepoFile& file) const {
   const auto changed = changed_s(dir_ / file.path);
   auto notes = changed ? read_notes(file) : std::nullopt;
-  return notes && *changed - kClockStep_s <= notes->noted_s ? std::move(notes) : std::nullopt;
+  return notes && *changed - kClockStepSeconds <= notes->noted_s ? std::move(notes) : std::nullopt;
 }
 
 bool LocalDir::has_file(const RepoFile& file) const {

@@ -204,7 +204,7 @@ void ModelFolder::add_and_read(const std::string& name) {
   try {
     texts_[name] = read_whole(file.get(), name, files_.back().size_bytes, kMaxConfigBytes);
   } catch (const Error&) {
-    // Whoever asks for it is told why.
+    texts_.erase(name);  // whoever asks for it is told why
   }
 }
 
@@ -294,6 +294,7 @@ std::string ModelFolder::blob_name(const std::string& name) const {
 
 uint64_t ModelFolder::size_bytes() const {
   std::vector<const ModelFile*> contents;
+  contents.reserve(files_.size());
   for (const ModelFile& file : files_) {
     contents.push_back(&file);
   }

@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);
-constexpr double kRateWindow_s = 3;
+constexpr double kRateWindowSeconds = 3;
 
 enum class Stage { Waiting, Running, Done };
 
@@ -188,7 +188,8 @@ PullProgress Crew::progress() {
   }
   const auto now = Clock::now();
   history_.emplace_back(now, result.bytes_done);
-  while (history_.size() > 2 && std::chrono::duration<double>(now - history_.front().first).count() > kRateWindow_s) {
+  while (history_.size() > 2 &&
+         std::chrono::duration<double>(now - history_.front().first).count() > kRateWindowSeconds) {
     history_.pop_front();
   }
   const double seconds = std::chrono::duration<double>(now - history_.front().first).count();
@@ -238,6 +239,7 @@ uint64_t Crew::run(const PullListener& listener) {
   const size_t useful = tasks_.size() + (tasks_.empty() ? 0 : static_cast<size_t>(SplitPolicy().helpers));
   const size_t count = std::min(useful, static_cast<size_t>(std::max(1, context_.jobs)));
   working_ = static_cast<int>(count);
+  threads.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     threads.emplace_back([this] { work(); });
   }
