@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import time
 
 from huggingface_hub import snapshot_download
 from trees import assert_sound, offline
@@ -109,3 +110,13 @@ class Program:
         assert status == 0, envelope
         assert envelope["data"]["download_status"] == "already_exists", envelope
         return envelope["data"]["commit_hash"]
+
+
+def kill_after(process, hub, sent):
+    """Kills a program once that many bytes of some file went out."""
+    deadline = time.monotonic() + 20
+    while not any(request.sent > sent for request in hub.requests(origin="cdn")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()

@@ -14,7 +14,7 @@ import time
 import injection
 import invariants
 import pytest
-from clients import FULL, Burin
+from clients import FULL, Burin, kill_after
 from fake_hub import FakeHub
 from hub_data import safetensors
 from hub_faults import Fault
@@ -97,12 +97,7 @@ def left_over(burin, hub):
     large(burin, hub)
     hub.faults.append(Fault(origin="cdn", rate=30 * MIB, times=None))
     process = burin.start("pull", "org/tiny", "--json")
-    deadline = time.monotonic() + 20
-    while not any(request.sent > 11 * MIB for request in hub.requests(origin="cdn")):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    kill_after(process, hub, 11 * MIB)
     hub.faults.clear()
     assert list(burin.cache.glob("*/blobs/*.incomplete"))
 

@@ -7,7 +7,7 @@ import time
 
 import injection
 import pytest
-from clients import FULL, Burin
+from clients import FULL, Burin, kill_after
 from fake_hub import FakeHub
 from hub_data import Blob
 from hub_faults import Fault
@@ -162,12 +162,7 @@ def test_damage_is_found_when_all_is_checked(burin, hub, tiny, folder):
 def test_a_killed_pull_goes_on(burin, hub, tiny, folder):
     hub.faults.append(Fault(origin="cdn", method="GET", rate=20 * MIB, times=None))
     process = burin.start("pull", "org/tiny", "--local-dir", str(folder))
-    deadline = time.monotonic() + 20
-    while not any(request.sent > 11 * MIB for request in hub.requests(origin="cdn")):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    kill_after(process, hub, 11 * MIB)
     assert not (folder / "model.safetensors").exists(), "half of a file has its name"
     hub.faults.clear()
     status, envelope = burin.pull("org/tiny", "--local-dir", str(folder))

@@ -11,6 +11,7 @@
 #include "kernels/half.h"
 #include "kernels/isa.h"
 #include "kernels/thread_pool.h"
+#include "matrix.h"
 
 namespace burin::kernels {
 namespace {
@@ -41,14 +42,7 @@ struct RandomDense {
     matrix = {data, type, rows, columns};
   }
 
-  std::vector<float> input(int64_t m) {
-    std::normal_distribution<float> normal;
-    std::vector<float> x(static_cast<size_t>(m * matrix.columns));
-    for (float& value : x) {
-      value = normal(random);
-    }
-    return x;
-  }
+  std::vector<float> input(int64_t m) { return normal_values(random, m * matrix.columns); }
 
   std::vector<float> times(const std::vector<float>& x, int64_t m) const {
     std::vector<float> y(static_cast<size_t>(m * matrix.rows), -1.0F);

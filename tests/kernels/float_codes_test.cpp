@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/isa.h"
+#include "matrix.h"
 
 namespace burin::kernels {
 namespace {
@@ -36,14 +37,7 @@ struct RandomCodes {
     matrix.scales = scales.data();
   }
 
-  std::vector<float> input(int64_t m) {
-    std::normal_distribution<float> normal;
-    std::vector<float> x(static_cast<size_t>(m * matrix.columns));
-    for (float& value : x) {
-      value = normal(random);
-    }
-    return x;
-  }
+  std::vector<float> input(int64_t m) { return normal_values(random, m * matrix.columns); }
 
   std::vector<float> times(const std::vector<float>& x, int64_t m) const {
     std::vector<float> y(static_cast<size_t>(m * matrix.rows), -1.0F);

@@ -23,6 +23,15 @@ struct MatrixCase {
   ScaleType scale_type = ScaleType::F32;
 };
 
+inline std::vector<float> normal_values(std::mt19937& random, int64_t count) {
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) {
+    value = normal(random);
+  }
+  return values;
+}
+
 class RandomMatrix {
  public:
   /** `code` null: random codes; otherwise every code is it. */
@@ -50,14 +59,7 @@ class RandomMatrix {
   }
   const std::vector<float>& values() const { return values_; }
 
-  std::vector<float> random_input(int64_t m) {
-    std::normal_distribution<float> normal;
-    std::vector<float> x(static_cast<size_t>(m * shape_.columns));
-    for (float& value : x) {
-      value = normal(random_);
-    }
-    return x;
-  }
+  std::vector<float> random_input(int64_t m) { return normal_values(random_, m * shape_.columns); }
 
   /** The product in double, and the sum of magnitudes that bounds its error. */
   void product(const std::vector<float>& x, int64_t m, std::vector<double>& y, std::vector<double>& magnitude) const {
