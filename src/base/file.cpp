@@ -17,6 +17,8 @@
 namespace burin {
 namespace {
 
+constexpr size_t kBlock = size_t{2} << 20;  // written at once, so that the system's cache can hold it as a huge page
+
 Error system_error(int number, const std::string& what, const std::string& name) {
   ErrorCode code = ErrorCode::Internal;
   if (number == ENOENT || number == ENOTDIR) {
@@ -152,11 +154,24 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 }
 
 void OutputFile::write(std::string_view text) {
-  write_all(fd_, text.data(), text.size(), path_.filename().string());
   size_ += text.size();
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, kBlock - block_.size());
+    block_ += part;
+    text.remove_prefix(part.size());
+    if (block_.size() == kBlock) {
+      flush();
+    }
+  }
+}
+
+void OutputFile::flush() {
+  write_all(fd_, block_.data(), block_.size(), path_.filename().string());
+  block_.clear();
 }
 
 void OutputFile::commit() {
+  flush();
   const std::string name = path_.filename().string();
   if (::fsync(fd_) != 0) {
     throw system_error(errno, "cannot flush", name);

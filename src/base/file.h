@@ -27,6 +27,7 @@ class InputFile {
   uint64_t size() const { return size_; }
   /** Last component of the path; what error messages show. */
   const std::string& name() const { return name_; }
+  int descriptor() const { return fd_; }
   /** Fills `out` from `offset`; safe from several threads. */
   void read_at(uint64_t offset, std::span<std::byte> out) const;
 
@@ -66,10 +67,13 @@ class OutputFile {
   void commit();
 
  private:
+  void flush();
+
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int fd_;
-  uint64_t size_ = 0;
+  uint64_t size_ = 0;  // of all that came
+  std::string block_;  // not written yet
 };
 
 }  // namespace burin

@@ -19,6 +19,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr size_t kMaxRank = 8;
 constexpr uint64_t kLengthField = 8;
+constexpr uint64_t kDataAlignment = 64;  // eight is asked for; vectors of a mapped file want more
 
 struct DtypeRow {
   std::string_view name;
@@ -207,7 +208,7 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, const st
     promised_ += bytes;
   }
   std::string text = dump_sorted_json(header);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  text.resize((kLengthField + text.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment - kLengthField, ' ');
   const uint64_t length = text.size();
   file_.write(std::as_bytes(std::span(&length, 1)));
   file_.write(text);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/memory_map.h"
 #include "models/fingerprint.h"
 
 namespace burin::models {
@@ -68,22 +69,27 @@ std::optional<PackFile> PackFile::open(const fs::path& path, const std::string& 
     return std::nullopt;
   }
   try {
+    const InputFile file(path);
+    SafetensorsHeader header = read_safetensors_header(file);
+    if (header.metadata[kKey] != key) {
+      return std::nullopt;
+    }
     PackFile pack;
-    pack.file_ = std::make_unique<InputFile>(path);
-    SafetensorsHeader header = read_safetensors_header(*pack.file_);
     pack.tensors_ = std::move(header.tensors);
-    return header.metadata[kKey] == key ? std::optional(std::move(pack)) : std::nullopt;
+    pack.bytes_ = map_file(file, "packed weights");
+    return pack;
   } catch (const Error&) {
     return std::nullopt;  // it is written anew
   }
 }
 
-const TensorInfo* PackFile::find(size_t index, const ops::PackedMatrix& shape) const {
+std::shared_ptr<ops::PackedWeight> PackFile::find(size_t index, const ops::PackedMatrix& shape) const {
   if (index >= tensors_.size() || tensors_[index].name != entry_name(index, shape) ||
       tensors_[index].nbytes != static_cast<uint64_t>(shape.nbytes())) {
     return nullptr;
   }
-  return &tensors_[index];
+  std::shared_ptr<std::byte> data(bytes_, bytes_.get() + tensors_[index].offset);
+  return std::make_shared<ops::PackedWeight>(shape, std::move(data));
 }
 
 void write_pack_file(const fs::path& path, const std::string& key, const fs::path& model_dir,

@@ -1,4 +1,4 @@
-// Packed weights of a model kept on disk, so that the next load reads them instead of packing again. One safetensors
+// Packed weights of a model kept on disk, so that the next load maps them instead of packing again. One safetensors
 // file for each model folder; one that no longer fits its model is written anew.
 #pragma once
 
@@ -25,12 +25,11 @@ class PackFile {
   /** None where there is no file, or it is damaged or of another key. */
   static std::optional<PackFile> open(const std::filesystem::path& path, const std::string& key);
 
-  /** The bytes of the model's `index`-th packed matrix; null where the file has another there. */
-  const TensorInfo* find(size_t index, const ops::PackedMatrix& shape) const;
-  const InputFile& file() const { return *file_; }
+  /** The model's `index`-th packed matrix, mapped; null where the file has another there. */
+  std::shared_ptr<ops::PackedWeight> find(size_t index, const ops::PackedMatrix& shape) const;
 
  private:
-  std::unique_ptr<InputFile> file_;
+  std::shared_ptr<std::byte> bytes_;
   std::vector<TensorInfo> tensors_;
 };
 

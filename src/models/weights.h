@@ -38,7 +38,7 @@ class WeightFiles : public nn::TensorSource {
   ops::PackedWeightPtr pack_computed(const ops::QuantizedMatrix& shape, const std::vector<std::string>& sources,
                                      std::function<Filled()> fill);
 
-  /** Packed weights are read from `path` where it fits this model, and else kept there once read_all is done. */
+  /** Packed weights are mapped from `path` where it fits this model, and else kept there once read_all is done. */
   void keep_packed(const std::filesystem::path& path);
 
   std::vector<std::string> names() const;
@@ -80,8 +80,8 @@ class WeightFiles : public nn::TensorSource {
   static constexpr uint64_t kPiece = uint64_t{8} << 20;  // bytes that one job reads
   struct PackJob;
   static void pack_panels(const PackJob& job, int64_t begin, int64_t end);
-  std::shared_ptr<ops::PackedWeight> allocate_packed(const ops::QuantizedMatrix& shape);
-  bool read_kept(ops::PackedWeight& weight);
+  using NextPacked = std::pair<std::shared_ptr<ops::PackedWeight>, bool>;  // whether it is filled already
+  NextPacked next_packed(const ops::QuantizedMatrix& shape);
   void run_jobs(int threads, const std::function<void(double fraction)>& on_progress);
   void add_file(const std::filesystem::path& path);
   mx::allocator::Data allocate(uint64_t size, const std::string& name);

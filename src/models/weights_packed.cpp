@@ -1,6 +1,9 @@
 // The packed part of WeightFiles: matrices packed while they are read, or read as an earlier load left them.
 #include <algorithm>
+#include <tuple>
 
+#include "base/error.h"
+#include "base/memory_map.h"
 #include "models/weights.h"
 #include "ops/quantized.h"
 
@@ -44,10 +47,27 @@ void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
   ops::pack(part, 0, end - begin, job.weight->data() + begin * job.weight->matrix().panel_bytes());
 }
 
-std::shared_ptr<ops::PackedWeight> WeightFiles::allocate_packed(const ops::QuantizedMatrix& shape) {
-  auto weight = arena_.allocate(ops::packed_form(shape));
-  taken_bytes_ += static_cast<uint64_t>(weight->matrix().nbytes());
-  return weight;
+/** The model's next packed matrix, as an earlier load left it or in memory that is to be filled. */
+WeightFiles::NextPacked WeightFiles::next_packed(const ops::QuantizedMatrix& shape) {
+  const ops::PackedMatrix form = ops::packed_form(shape);
+  const auto size = static_cast<uint64_t>(form.nbytes());
+  taken_bytes_ += size;
+  auto weight = pack_file_ ? pack_file_->find(packed_.size(), form) : nullptr;
+  const bool kept = weight != nullptr;
+  pack_fits_ = pack_fits_ && kept;
+  for (uint64_t at = 0; kept && at < size; at += kPiece) {
+    computations_.emplace_back([weight, at, piece = std::min(kPiece, size - at), path = pack_path_] {
+      if (!load_pages(weight->data() + at, piece)) {
+        throw Error(ErrorCode::Corrupt, path.filename().string(), "cannot be read")
+            .hint("remove " + path.string() + ": it is made anew");
+      }
+    });
+  }
+  if (!kept) {
+    weight = arena_.allocate(form);
+  }
+  packed_.push_back(weight);
+  return {weight, kept};
 }
 
 void WeightFiles::keep_packed(const fs::path& path) {
@@ -55,21 +75,6 @@ void WeightFiles::keep_packed(const fs::path& path) {
   pack_key_ = pack_key(model_dir_);
   pack_file_ = PackFile::open(path, pack_key_);
   pack_fits_ = pack_file_.has_value();
-}
-
-/** Whether the weight, the next of the model, comes from the file of kept ones. */
-bool WeightFiles::read_kept(ops::PackedWeight& weight) {
-  const TensorInfo* const kept = pack_file_ ? pack_file_->find(packed_.size(), weight.matrix()) : nullptr;
-  pack_fits_ = pack_fits_ && kept != nullptr;
-  for (uint64_t at = 0; kept != nullptr && at < kept->nbytes; at += kPiece) {
-    jobs_.push_back({.file = &pack_file_->file(),
-                     .offset = kept->offset + at,
-                     .nbytes = std::min(kPiece, kept->nbytes - at),
-                     .target = weight.data() + at,
-                     .widen = false,
-                     .is_bfloat16 = false});
-  }
-  return kept != nullptr;
 }
 
 ops::PackedWeightPtr WeightFiles::pack(const std::string& path, const nn::QuantizationEntry& entry) {
@@ -92,9 +97,8 @@ ops::PackedWeightPtr WeightFiles::pack(const std::string& path, const nn::Quanti
   job.shape.columns = int64_t{scales.stored.shape[1]} * entry.group_size;
   job.shape.group_size = entry.group_size;
   job.shape.bits = entry.bits;
-  job.weight = allocate_packed(job.shape);
-  const bool kept = read_kept(*job.weight);
-  packed_.push_back(job.weight);
+  bool kept = false;
+  std::tie(job.weight, kept) = next_packed(job.shape);
   if (kept) {
     return job.weight;
   }
@@ -112,13 +116,11 @@ ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shap
   for (const std::string& source : sources) {
     entries_.at(source).taken = true;
   }
-  auto weight = allocate_packed(shape);
-  const bool kept = read_kept(*weight);
-  packed_.push_back(weight);
+  const auto [weight, kept] = next_packed(shape);
   if (kept) {
     return weight;
   }
-  computations_.emplace_back([shape, weight, fill = std::move(fill)] {
+  computations_.emplace_back([shape, weight = weight, fill = std::move(fill)] {
     const Filled bytes = fill();
     ops::pack(with_data(shape, bytes), 0, weight->matrix().panels(), weight->data());
   });

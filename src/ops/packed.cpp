@@ -1,10 +1,8 @@
 #include "ops/packed.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 
-#include "base/error.h"
+#include "base/memory_map.h"
 #include "ops/cpu_primitive.h"
 
 namespace burin::ops {
@@ -18,27 +16,13 @@ size_t rounded_up(size_t size, size_t to) {
   return (size + to - 1) / to * to;
 }
 
-/** `size` zeros that begin at a huge page. */
-std::shared_ptr<std::byte> map_region(size_t size) {
-  const size_t mapped = size + kHugePage;
-  void* const memory = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    throw Error(ErrorCode::ResourceExhausted, "weights", "no memory for " + std::to_string(size) + " bytes");
-  }
-  auto* const begin = reinterpret_cast<std::byte*>(rounded_up(reinterpret_cast<uintptr_t>(memory), kHugePage));
-#if defined(MADV_HUGEPAGE)
-  ::madvise(begin, size, MADV_HUGEPAGE);
-#endif
-  return {begin, [memory, mapped](std::byte*) { ::munmap(memory, mapped); }};
-}
-
 }  // namespace
 
 std::shared_ptr<PackedWeight> PackedArena::allocate(const PackedMatrix& shape) {
   const size_t wanted = rounded_up(static_cast<size_t>(shape.nbytes()), kAlignment);
   if (used_ + wanted > size_) {
     size_ = std::max(kRegion, rounded_up(wanted, kHugePage));
-    region_ = map_region(size_);
+    region_ = map_zeros(size_, "weights");
     used_ = 0;
   }
   std::shared_ptr<std::byte> data(region_, region_.get() + used_);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "temporary_folder.h"
 
 namespace burin {
 namespace {
@@ -14,13 +15,8 @@ namespace fs = std::filesystem;
 
 class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
+  TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
 };
 
 TEST_F(FileTest, WritesAtomicallyAndReadsBack) {
@@ -35,6 +31,19 @@ TEST_F(FileTest, UncommittedOutputLeavesNothing) {
     OutputFile(folder_ / "a").write("half");
   }
   EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(FileTest, PiecesOfAnySizeCloseUp) {
+  std::string expected;
+  OutputFile file(folder_ / "a");
+  for (const size_t size : {0, 1, 2097150, 1, 1, 5000000, 7}) {
+    const std::string piece(size, static_cast<char>('a' + size % 26));
+    file.write(piece);
+    expected += piece;
+    EXPECT_EQ(file.size(), expected.size());
+  }
+  file.commit();
+  EXPECT_EQ(read_file(folder_ / "a", expected.size()), expected);
 }
 
 TEST_F(FileTest, MissingShortLongAndSpecialFilesAreTypedErrors) {
