@@ -1,6 +1,7 @@
 #include "cli/signals.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -68,6 +69,7 @@ void prepare_process() {
 #if defined(__GLIBC__)
   ::mallopt(M_ARENA_MAX, 2);  // each arena keeps a megabyte or so of what it once held, and few threads allocate
 #endif
+  ::setenv("OPENBLAS_THREAD_TIMEOUT", "4", 0);  // clock cycles, as a power of 2; 26 would spin while a model is loaded
 }
 
 }  // namespace burin::cli

@@ -39,7 +39,7 @@ class IgnoreInterrupts {
 };
 
 /** Closed standard streams become /dev/null, so that no file of ours takes their numbers; SIGPIPE and SIGXFSZ are
- * ignored; freed memory is shared by more threads. */
+ * ignored; freed memory is shared by more threads; those of OpenBLAS sleep when they have nothing to do. */
 void prepare_process();
 
 }  // namespace burin::cli

@@ -1,6 +1,7 @@
 #include "kernels/packed.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,24 +19,14 @@ const PackedTable& table() {
   return kernels_in_use().packed();
 }
 
-int64_t factor_bytes(ScaleType type) {
-  return type == ScaleType::F32 ? 4 : 2;
-}
-
-/** Four nibbles as four bytes. */
-uint32_t spread(uint32_t v) {
-  v = (v | v << 8) & 0x00ff00ffU;
-  return (v | v << 4) & 0x0f0f0f0fU;
-}
-
 /** Codes `at` to `at` + 3 of a little-endian stream of `size` bytes, as four bytes. */
 template <int bits>
 uint32_t four_codes(const uint8_t* from, int64_t at, int64_t size) {
   const int64_t begin = at * bits / 8;
   uint64_t window = 0;
-  if constexpr (bits == 4 || bits == 8) {
-    std::memcpy(&window, from + begin, bits / 2);
-    return bits == 4 ? spread(static_cast<uint32_t>(window)) : static_cast<uint32_t>(window);
+  if constexpr (bits == 8) {
+    std::memcpy(&window, from + begin, 4);
+    return static_cast<uint32_t>(window);
   }
   if (size - begin >= 8) {
     std::memcpy(&window, from + begin, 8);
@@ -48,6 +39,24 @@ uint32_t four_codes(const uint8_t* from, int64_t at, int64_t size) {
     four |= static_cast<uint32_t>(window >> (i * bits) & ((1U << bits) - 1)) << (8 * i);
   }
   return four;
+}
+
+using EightCodes = uint8_t __attribute__((vector_size(8)));
+
+/** Sixteen nibbles in order, above each the one `distance` bytes behind it: four pieces of four, 64 bytes apart. */
+inline void put_sixteen(const uint8_t* from, int64_t distance, std::byte* to) {
+  EightCodes low;
+  EightCodes high;
+  std::memcpy(&low, from, sizeof low);
+  std::memcpy(&high, from + distance, sizeof high);
+  const EightCodes even = (low & 0x0f) | (high << 4);
+  const EightCodes odd = (low >> 4) | (high & 0xf0);
+  const auto both = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  std::array<uint32_t, 4> pieces{};
+  std::memcpy(pieces.data(), &both, sizeof both);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    std::memcpy(to + 64 * i, &pieces[i], sizeof pieces[i]);
+  }
 }
 
 /** Codes of span `s` of a row, the record's `r`-th, four columns at a time. */
@@ -66,8 +75,14 @@ void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r, 
   }
   const int64_t half = span == 32 ? 16 : 32;  // columns of half a block
   for (int64_t block = 0; block < span; block += 2 * half) {
-    for (int64_t j = 0; j < half; j += 4) {
-      put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
+    if constexpr (bits == 4) {
+      for (int64_t j = 0; j < half; j += 16) {
+        put_sixteen(source + (block + j) / 2, half / 2, codes + (block / 2 + j) * 16 + r * 4);
+      }
+    } else {
+      for (int64_t j = 0; j < half; j += 4) {
+        put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
+      }
     }
   }
 }
@@ -80,23 +95,29 @@ PackCodes pack_codes_of(int bits) {
   return kByBits[bits];
 }
 
+/** Scales and biases of a row, elements of `size` bytes, into the records of its panel. */
+template <size_t size>
+void put_affine_factors(const QuantizedMatrix& from, const PackedMatrix& w, int64_t row, std::byte* panel) {
+  const auto at = static_cast<size_t>(row * w.groups()) * size;
+  const auto* const scales = static_cast<const std::byte*>(from.scales) + at;
+  const auto* const biases = static_cast<const std::byte*>(from.biases) + at;
+  const int64_t r = row % kPanelHeight;
+  std::byte* to = panel + r / kLanes * w.record_bytes() + r % kLanes * static_cast<int64_t>(size);
+  for (size_t g = 0; g < static_cast<size_t>(w.groups()); ++g, to += 2 * w.record_bytes()) {
+    std::memcpy(to, scales + g * size, size);
+    std::memcpy(to + w.header_bytes() / 2, biases + g * size, size);
+  }
+}
+
 /** Scales and biases of a row, or scales that are bytes, into its panel. */
 void put_factors(const QuantizedMatrix& from, const PackedMatrix& w, int64_t row, std::byte* panel) {
-  const int64_t r = row % kPanelHeight;
-  const auto* const scales = static_cast<const std::byte*>(from.scales);
-  if (!w.affine()) {
-    for (int64_t g = 0; g < w.groups(); ++g) {
-      panel[g * kPanelHeight + r] = scales[row * w.groups() + g];
-    }
+  if (w.affine()) {
+    (from.scale_type == ScaleType::F32 ? put_affine_factors<4> : put_affine_factors<2>)(from, w, row, panel);
     return;
   }
-  const auto* const biases = static_cast<const std::byte*>(from.biases);
-  const int64_t size = factor_bytes(from.scale_type);
+  const auto* const scales = static_cast<const std::byte*>(from.scales) + row * w.groups();
   for (int64_t g = 0; g < w.groups(); ++g) {
-    std::byte* const to = panel + (2 * g + r / kLanes) * w.record_bytes() + r % kLanes * size;
-    const int64_t at = (row * w.groups() + g) * size;
-    std::memcpy(to, scales + at, static_cast<size_t>(size));
-    std::memcpy(to + w.header_bytes() / 2, biases + at, static_cast<size_t>(size));
+    panel[g * kPanelHeight + row % kPanelHeight] = scales[g];
   }
 }
 

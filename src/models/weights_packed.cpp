@@ -14,10 +14,11 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kPackPiece = int64_t{1} << 20;
 
-ops::QuantizedMatrix with_data(ops::QuantizedMatrix shape, const WeightFiles::Filled& bytes) {
-  shape.codes = reinterpret_cast<const uint32_t*>(bytes[0].data());
-  shape.scales = bytes[1].data();
-  shape.biases = bytes[2].data();
+ops::QuantizedMatrix with_data(ops::QuantizedMatrix shape, const std::byte* codes, const std::byte* scales,
+                               const std::byte* biases) {
+  shape.codes = reinterpret_cast<const uint32_t*>(codes);
+  shape.scales = scales;
+  shape.biases = biases;
   return shape;
 }
 
@@ -37,12 +38,15 @@ void WeightFiles::pack_panels(const PackJob& job, int64_t begin, int64_t end) {
   const int64_t count = std::min(end * ops::kPanelHeight, job.shape.rows) - first;
   const auto read = [&](const Entry& entry) {
     const uint64_t row_bytes = entry.nbytes / static_cast<uint64_t>(job.shape.rows);
-    std::vector<std::byte> bytes(row_bytes * static_cast<uint64_t>(count));
-    entry.file->read_at(entry.offset + row_bytes * static_cast<uint64_t>(first), bytes);
+    const uint64_t size = row_bytes * static_cast<uint64_t>(count);
+    auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+    entry.file->read_at(entry.offset + row_bytes * static_cast<uint64_t>(first), {bytes.get(), size});
     return bytes;
   };
-  const Filled bytes{read(job.codes), read(job.scales), job.biases ? read(*job.biases) : std::vector<std::byte>()};
-  ops::QuantizedMatrix part = with_data(job.shape, bytes);
+  const auto codes = read(job.codes);
+  const auto scales = read(job.scales);
+  const auto biases = job.biases ? read(*job.biases) : nullptr;
+  ops::QuantizedMatrix part = with_data(job.shape, codes.get(), scales.get(), biases.get());
   part.rows = count;
   ops::pack(part, 0, end - begin, job.weight->data() + begin * job.weight->matrix().panel_bytes());
 }
@@ -122,7 +126,8 @@ ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shap
   }
   computations_.emplace_back([shape, weight = weight, fill = std::move(fill)] {
     const Filled bytes = fill();
-    ops::pack(with_data(shape, bytes), 0, weight->matrix().panels(), weight->data());
+    ops::pack(with_data(shape, bytes[0].data(), bytes[1].data(), bytes[2].data()), 0, weight->matrix().panels(),
+              weight->data());
   });
   return weight;
 }
