@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/half.h"
 
@@ -53,39 +54,42 @@ int64_t KvStore::nbytes() const {
 
 void KvStore::write(int64_t token, int64_t kv_head, const float* key, const float* value) {
   const int64_t t = token % kChunk;
-  const int64_t in_keys = t / kBlock * kBlock * head_dim_ + t % kBlock;
   if (group_ == 0) {
     const auto to = view<uint16_t>(token / kChunk, kv_head);
+    uint16_t* const keys = to.keys + key_at(t, 0);
+    uint16_t* const values = to.values + value_at(t, 0);
+    for (int64_t d = 0; d < head_dim_; d += 2) {
+      const uint16_t both[] = {float_to_bfloat16(key[d]), float_to_bfloat16(key[d + 1])};
+      std::memcpy(keys + d * kBlock, both, sizeof both);
+    }
     for (int64_t d = 0; d < head_dim_; ++d) {
-      to.keys[in_keys + d * kBlock] = float_to_bfloat16(key[d]);
-      to.values[t * head_dim_ + d] = float_to_bfloat16(value[d]);
+      values[2 * d] = float_to_bfloat16(value[d]);
     }
     return;
   }
   const auto to = view<int8_t>(token / kChunk, kv_head);
   for (int64_t g = 0; g < groups(); ++g) {
     const int64_t d = g * group_;
-    to.key_scales[g * kChunk + t] = round_group(key + d, group_, to.keys + in_keys + d * kBlock, kBlock);
-    to.value_scales[t * groups() + g] = round_group(value + d, group_, to.values + t * head_dim_ + d, 1);
+    to.key_scales[g * kChunk + t] = round_group(key + d, group_, to.keys + key_at(t, d), kBlock);
+    to.value_scales[t * groups() + g] = round_group(value + d, group_, to.values + value_at(t, d), 1);
   }
 }
 
 void KvStore::read(int64_t token, int64_t kv_head, float* key, float* value) const {
   const int64_t t = token % kChunk;
-  const int64_t in_keys = t / kBlock * kBlock * head_dim_ + t % kBlock;
   if (group_ == 0) {
     const auto from = view<uint16_t>(token / kChunk, kv_head);
     for (int64_t d = 0; d < head_dim_; ++d) {
-      key[d] = bfloat16_to_float(from.keys[in_keys + d * kBlock]);
-      value[d] = bfloat16_to_float(from.values[t * head_dim_ + d]);
+      key[d] = bfloat16_to_float(from.keys[key_at(t, d)]);
+      value[d] = bfloat16_to_float(from.values[value_at(t, d)]);
     }
     return;
   }
   const auto from = view<int8_t>(token / kChunk, kv_head);
   for (int64_t d = 0; d < head_dim_; ++d) {
     const int64_t g = d / group_;
-    key[d] = from.key_scales[g * kChunk + t] * static_cast<float>(from.keys[in_keys + d * kBlock]);
-    value[d] = from.value_scales[t * groups() + g] * static_cast<float>(from.values[t * head_dim_ + d]);
+    key[d] = from.key_scales[g * kChunk + t] * static_cast<float>(from.keys[key_at(t, d)]);
+    value[d] = from.value_scales[t * groups() + g] * static_cast<float>(from.values[value_at(t, d)]);
   }
 }
 
