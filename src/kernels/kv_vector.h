@@ -2,8 +2,6 @@
 // everything has internal linkage.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/kv_lanes.h"
 #include "kernels/kv_store.h"
 #include "kernels/kv_table.h"
@@ -180,7 +178,7 @@ void add_part(const P* p, const KvStore& store, const KvStore::View<T>& view, in
 
 template <int rows, typename T, typename P>
 void add_rows(const P* p, const KvStore& store, const KvStore::View<T>& view, int64_t count, float* acc) {
-  constexpr int kParts = std::min(4, kSums / rows);
+  constexpr int kParts = kSums / rows < 4 ? kSums / rows : 4;
   int64_t i = 0;
   for (; i + 16 * kParts <= store.head_dim(); i += 16 * kParts) {
     add_part<rows, kParts>(p, store, view, count, i, acc);

@@ -175,6 +175,11 @@ TEST_F(KvAttention, WindowsCapsAndSinks) {
   }
 }
 
+TEST_F(KvAttention, HeadsOfAnyLength) {
+  const KvStore store = filled_store(2, 1040, 17, 0);
+  expect_attention(store, 17, 9, {.size = 0.05F});
+}
+
 TEST_F(KvAttention, ARowDoesNotDependOnThoseBesideIt) {
   for (const int64_t group : {0, 16}) {
     for (const int64_t tokens : {31, 200}) {
