@@ -1,8 +1,8 @@
 #include "kernels/kv_store.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <bit>
+#include <limits>
 
 #include "kernels/half.h"
 
@@ -11,21 +11,21 @@ namespace {
 
 /** `count` numbers as int8, `stride` apart; returns what one step is worth: NaN where some number is none. */
 float round_group(const float* from, int64_t count, int8_t* to, int64_t stride) {
-  float largest = 0.0F;
-  float rest = 0.0F;  // zero, or NaN
+  int32_t bits = 0;  // of the largest magnitude: in order as integers, what is no number above all others
   for (int64_t i = 0; i < count; ++i) {
-    largest = std::max(largest, std::abs(from[i]));
-    rest += 0.0F * from[i];
+    bits = std::max(bits, std::bit_cast<int32_t>(from[i]) & 0x7fffffff);
   }
-  if (std::isnan(rest)) {
+  if (bits >= 0x7f800000) {
     for (int64_t i = 0; i < count; ++i) {
       to[i * stride] = 0;
     }
-    return rest;
+    return std::numeric_limits<float>::quiet_NaN();
   }
+  const auto largest = std::bit_cast<float>(bits);
   const float inverse = largest > 0.0F ? 127.0F / largest : 0.0F;
   for (int64_t i = 0; i < count; ++i) {
-    to[i * stride] = static_cast<int8_t>(std::lrint(from[i] * inverse));
+    const float rounded = from[i] * inverse + 0x1.8p23F;  // whose last bits are the nearest integer's
+    to[i * stride] = static_cast<int8_t>(std::bit_cast<int32_t>(rounded));
   }
   return largest / 127.0F;
 }
@@ -59,11 +59,10 @@ void KvStore::write(int64_t token, int64_t kv_head, const float* key, const floa
     uint16_t* const keys = to.keys + key_at(t, 0);
     uint16_t* const values = to.values + value_at(t, 0);
     for (int64_t d = 0; d < head_dim_; d += 2) {
-      const uint16_t both[] = {float_to_bfloat16(key[d]), float_to_bfloat16(key[d + 1])};
-      std::memcpy(keys + d * kBlock, both, sizeof both);
-    }
-    for (int64_t d = 0; d < head_dim_; ++d) {
+      keys[d * kBlock] = float_to_bfloat16(key[d]);
+      keys[d * kBlock + 1] = float_to_bfloat16(key[d + 1]);
       values[2 * d] = float_to_bfloat16(value[d]);
+      values[2 * d + 2] = float_to_bfloat16(value[d + 1]);
     }
     return;
   }

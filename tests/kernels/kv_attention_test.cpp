@@ -261,6 +261,20 @@ TEST(KvStore, Int8IsWithinHalfAStep) {
   EXPECT_EQ(store.token_bytes(), 2 * (64 + 2 * 4));
 }
 
+TEST(KvStore, Int8RoundsToTheNearestAndToEven) {
+  std::vector<float> key{127.0F, -127.0F, 0.5F, 1.5F, -2.5F, 126.5F, -126.5F, 0.49F, -0.51F, 99.7F};
+  std::vector<float> rounded{127.0F, -127.0F, 0.0F, 2.0F, -2.0F, 126.0F, -126.0F, 0.0F, -1.0F, 100.0F};
+  key.resize(16);
+  rounded.resize(16);
+  KvStore store(1, 16, 16);
+  store.hold(0, 1);
+  store.write(0, 0, key.data(), key.data());
+  std::vector<float> k(16), v(16);
+  store.read(0, 0, k.data(), v.data());
+  EXPECT_EQ(k, rounded);
+  EXPECT_EQ(v, rounded);
+}
+
 TEST(KvStore, Int8KeepsWhatIsNoNumber) {
   KvStore store(1, 32, 32);
   store.hold(0, 1);
