@@ -33,16 +33,21 @@ class KvStore {
   struct View {
     T* keys;
     T* values;
+    const T* next;        // what attention reads after the values: keys of the next chunk, if there is one
     float* key_scales;    // int8 only
     float* value_scales;  // int8 only
   };
   /** T: uint16_t for bfloat16, int8_t. */
   template <typename T>
   View<T> view(int64_t chunk, int64_t kv_head) const {
-    T* const keys = reinterpret_cast<T*>(chunks_[static_cast<size_t>(chunk)].get() + kv_head * head_bytes());
+    const auto keys_of = [&](int64_t i) {
+      return reinterpret_cast<T*>(chunks_[static_cast<size_t>(i)].get() + kv_head * head_bytes());
+    };
+    T* const keys = keys_of(chunk);
+    const bool last = chunk + 1 == static_cast<int64_t>(chunks_.size());
     T* const values = keys + kChunk * head_dim_;
     auto* const scales = reinterpret_cast<float*>(values + kChunk * head_dim_);
-    return {keys, values, scales, scales + kChunk * groups()};
+    return {keys, values, last ? keys : keys_of(chunk + 1), scales, scales + kChunk * groups()};
   }
 
   /** Where in a view's keys dimension `d` of token `t` lies, counted from the chunk's first. */

@@ -28,7 +28,9 @@ inline void add_products(const Factor* const* q, const uint16_t* keys, int64_t h
   for (int64_t d = begin; d < end; d += 2) {
 #pragma GCC unroll 8
     for (int b = 0; b < blocks; ++b) {
-      const Pairs k = load_pairs(keys + (b * head_dim + d) * KvStore::kBlock);
+      const uint16_t* const from = keys + (b * head_dim + d) * KvStore::kBlock;
+      __builtin_prefetch(from + KvStore::kChunk * head_dim);  // of the values, which come next
+      const Pairs k = load_pairs(from);
 #pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) {
         add_product(q[r] + d, k, sum[r][b]);
@@ -43,7 +45,9 @@ inline void add_products(const float* const* q, const int8_t* keys, int64_t head
   for (int64_t d = begin; d < end; ++d) {
 #pragma GCC unroll 8
     for (int b = 0; b < blocks; ++b) {
-      const Floats k = load_sixteen(keys + (b * head_dim + d) * KvStore::kBlock);
+      const int8_t* const from = keys + (b * head_dim + d) * KvStore::kBlock;
+      __builtin_prefetch(from + KvStore::kChunk * head_dim);
+      const Floats k = load_sixteen(from);
 #pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) {
         sum[r][b] += q[r][d] * k;
@@ -119,10 +123,12 @@ template <int rows, int parts>
 inline void add_weighted(const Factor* p, const KvStore& store, const KvStore::View<uint16_t>& view, int64_t count,
                          int64_t from, Floats (&sum)[rows][parts]) {
   const auto step = [&](int64_t t, auto part_of) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < parts; ++i) {
-      const Pairs v = part_of(load_pairs(view.values + t * store.head_dim() + 2 * (from + 16 * i)));
-#pragma GCC unroll 4
+      const int64_t at = t * store.head_dim() + 2 * (from + 16 * i);
+      __builtin_prefetch(view.next + at);
+      const Pairs v = part_of(load_pairs(view.values + at));
+#pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) {
         add_product(p + r * KvStore::kChunk + t, v, sum[r][i]);
       }
@@ -141,12 +147,13 @@ template <int rows, int parts>
 inline void add_weighted(const float* p, const KvStore& store, const KvStore::View<int8_t>& view, int64_t count,
                          int64_t from, Floats (&sum)[rows][parts]) {
   for (int64_t t = 0; t < count; ++t) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < parts; ++i) {
-      const int64_t at = from + 16 * i;
-      const float scale = view.value_scales[t * store.groups() + at / store.group()];
-      const Floats v = scale * load_sixteen(view.values + t * store.head_dim() + at);
-#pragma GCC unroll 4
+      const int64_t at = t * store.head_dim() + from + 16 * i;
+      __builtin_prefetch(view.next + at);
+      const float scale = view.value_scales[t * store.groups() + (from + 16 * i) / store.group()];
+      const Floats v = scale * load_sixteen(view.values + at);
+#pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) {
         sum[r][i] += p[r * KvStore::kChunk + t] * v;
       }
@@ -159,17 +166,17 @@ template <int rows, int parts, typename T, typename P>
 void add_part(const P* p, const KvStore& store, const KvStore::View<T>& view, int64_t count, int64_t from, float* acc) {
   const int64_t head_dim = store.head_dim();
   Floats sum[rows][parts];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < parts; ++i) {
       sum[r][i] = load_floats(acc + r * head_dim + from + 16 * i);
     }
   }
   add_weighted<rows, parts>(p, store, view, count, from, sum);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < parts; ++i) {
       store_floats(acc + r * head_dim + from + 16 * i, sum[r][i]);
     }
@@ -178,7 +185,7 @@ void add_part(const P* p, const KvStore& store, const KvStore::View<T>& view, in
 
 template <int rows, typename T, typename P>
 void add_rows(const P* p, const KvStore& store, const KvStore::View<T>& view, int64_t count, float* acc) {
-  constexpr int kParts = kSums / rows < 4 ? kSums / rows : 4;
+  constexpr int kParts = kSums / rows < 8 ? kSums / rows : 8;
   int64_t i = 0;
   for (; i + 16 * kParts <= store.head_dim(); i += 16 * kParts) {
     add_part<rows, kParts>(p, store, view, count, i, acc);
