@@ -48,8 +48,8 @@ void add_values(const float* p, int64_t rows, const KvStore& store, const KvStor
 }  // namespace
 
 const KvTable& kv_avx512_bf16() {
-  static const KvTable table{{dot_keys, add_values}, kv_avx512().int8};
-  return table;
+  static const KvTable kTable{{dot_keys, add_values}, kv_avx512().int8};
+  return kTable;
 }
 
 }  // namespace burin::kernels
