@@ -16,7 +16,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/check"
 # What is in the names of the files compiled for an instruction set, and of the headers that only those include.
-VECTORS = {"avx2": ("avx2", "lanes256"), "avx512": ("avx512_vnni", "lanes512", "kv_vector"), "vnni": ("avx_vnni", "vnni256"),
+VECTORS = {"avx2": ("avx2", "lanes256"), "avx512": ("avx512_vnni", "lanes512", "kv_lanes", "kv_vector"), "vnni": ("avx_vnni", "vnni256"),
            "neon": ("neon",)}
 TOPS = ("src", "include", "examples", "tests", "fuzz", "bench")
 

@@ -25,6 +25,10 @@ inline bool has_avx512_vnni() {
   return has_avx512bw() && __builtin_cpu_supports("avx512vnni");
 }
 
+inline bool has_avx512_bf16() {
+  return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16");
+}
+
 /** The encoding of AVX2 (VEX), which processors without AVX-512 have. */
 inline bool has_avx_vnni() {
   return has_avx2() && __builtin_cpu_supports("avxvnni");

@@ -12,8 +12,8 @@
 namespace burin::kernels {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames{"scalar", "avx2", "avx512bw", "avx_vnni",
-                                                 "avx512", "neon", "neon_i8mm"};
+constexpr std::array<std::string_view, 8> kNames{"scalar", "avx2",        "avx512bw", "avx_vnni",
+                                                 "avx512", "avx512_bf16", "neon",     "neon_i8mm"};
 
 bool always() {
   return true;
@@ -34,6 +34,8 @@ constexpr IsaKernels kAll[] = {
     {Isa::AvxVnni, has_vnni_of_256_bits, packed_avx_vnni_as_encoded_here, kv_avx2, fused_avx2, qmatmul_avx2,
      float_codes_avx2, dense_avx2},
     {Isa::Avx512Vnni, has_avx512_vnni, packed_avx512_vnni, kv_avx512, fused_avx2, qmatmul_avx2, float_codes_avx2,
+     dense_avx512},
+    {Isa::Avx512Bf16, has_avx512_bf16, packed_avx512_vnni, kv_avx512_bf16, fused_avx2, qmatmul_avx2, float_codes_avx2,
      dense_avx512},
 #elif defined(BURIN_KERNELS_ARM64)
     {Isa::Neon, has_dot_products, packed_neon, kv_neon, fused_neon, qmatmul_neon, float_codes_neon, dense_neon},

@@ -20,12 +20,11 @@ void dot_keys(const float* const* q, int64_t rows, const KvStore& store, const K
   const int64_t group = store.group() == 0 ? head_dim : store.group();
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t t = 0; t < blocks * KvStore::kBlock; ++t) {
-      const T* const block = view.keys + t / KvStore::kBlock * KvStore::kBlock * head_dim + t % KvStore::kBlock;
       float total = 0.0F;
       for (int64_t g = 0; g < head_dim / group; ++g) {
         float sum = 0.0F;
         for (int64_t d = g * group; d < (g + 1) * group; ++d) {
-          sum += q[r][d] * number(block[d * KvStore::kBlock]);
+          sum += q[r][d] * number(view.keys[store.key_at(t, d)]);
         }
         total += store.group() == 0 ? sum : sum * view.key_scales[g * KvStore::kChunk + t];
       }
@@ -42,7 +41,7 @@ void add_values(const float* p, int64_t rows, const KvStore& store, const KvStor
     for (int64_t t = 0; t < count; ++t) {
       for (int64_t i = 0; i < head_dim; ++i) {
         const float scale = store.group() == 0 ? 1.0F : view.value_scales[t * store.groups() + i / store.group()];
-        acc[r * head_dim + i] += p[r * KvStore::kChunk + t] * (scale * number(view.values[t * head_dim + i]));
+        acc[r * head_dim + i] += p[r * KvStore::kChunk + t] * (scale * number(view.values[store.value_at(t, i)]));
       }
     }
   }

@@ -26,22 +26,38 @@ class KvStore {
   /** Shapes: key, value (head_dim). */
   void read(int64_t token, int64_t kv_head, float* key, float* value) const;
 
-  /** One head's part of a chunk. Shapes: keys (blocks, head_dim, 16), values (kChunk, head_dim), key_scales (groups,
-   * kChunk), value_scales (kChunk, groups). */
+  /** One head's part of a chunk. Shapes: int8 keys (blocks, head_dim, 16), values (kChunk, head_dim), key_scales
+   * (groups, kChunk), value_scales (kChunk, groups); bfloat16 keys (blocks, head_dim / 2, 16, 2), values
+   * (kChunk / 2, head_dim, 2): pairs that are multiplied together. */
   template <typename T>
   struct View {
     T* keys;
     T* values;
+    const T* next;        // what attention reads after the values: keys of the next chunk, if there is one
     float* key_scales;    // int8 only
     float* value_scales;  // int8 only
   };
   /** T: uint16_t for bfloat16, int8_t. */
   template <typename T>
   View<T> view(int64_t chunk, int64_t kv_head) const {
-    T* const keys = reinterpret_cast<T*>(chunks_[static_cast<size_t>(chunk)].get() + kv_head * head_bytes());
+    const auto keys_of = [&](int64_t i) {
+      return reinterpret_cast<T*>(chunks_[static_cast<size_t>(i)].get() + kv_head * head_bytes());
+    };
+    T* const keys = keys_of(chunk);
+    const bool last = chunk + 1 == static_cast<int64_t>(chunks_.size());
     T* const values = keys + kChunk * head_dim_;
     auto* const scales = reinterpret_cast<float*>(values + kChunk * head_dim_);
-    return {keys, values, scales, scales + kChunk * groups()};
+    return {keys, values, last ? keys : keys_of(chunk + 1), scales, scales + kChunk * groups()};
+  }
+
+  /** Where in a view's keys dimension `d` of token `t` lies, counted from the chunk's first. */
+  int64_t key_at(int64_t t, int64_t d) const {
+    const int64_t block = t / kBlock * kBlock * head_dim_;
+    return group_ == 0 ? block + d / 2 * 2 * kBlock + t % kBlock * 2 + d % 2 : block + d * kBlock + t % kBlock;
+  }
+  /** The same for a view's values. */
+  int64_t value_at(int64_t t, int64_t d) const {
+    return group_ == 0 ? t / 2 * 2 * head_dim_ + 2 * d + t % 2 : t * head_dim_ + d;
   }
 
   int64_t kv_heads() const { return kv_heads_; }

@@ -27,5 +27,6 @@ const KvTable& kv_scalar();
 const KvTable& kv_avx2();
 const KvTable& kv_neon();
 const KvTable& kv_avx512();
+const KvTable& kv_avx512_bf16();
 
 }  // namespace burin::kernels

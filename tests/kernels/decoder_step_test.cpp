@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <deque>
 
 #include "kernels/isa.h"
@@ -211,13 +212,21 @@ TEST_P(DecoderStep, SameOnAnyNumberOfThreadsAndNearlyOnAnyInstructionSet) {
     Stores stores;
     EXPECT_EQ(run(stores, h, 0), expected);
   }
+  set_isa(Isa::Scalar);
+  Stores plain;
+  const std::vector<float> scalar = run(plain, h, 0);
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
     Stores stores;
     const std::vector<float> y = run(stores, h, 0);
+    double squares = 0.0;
     for (size_t i = 0; i < y.size(); ++i) {
-      ASSERT_NEAR(y[i], expected[i], 0.03) << name(isa);  // a last bit may change how an activation is rounded
+      if (isa != Isa::Avx512Bf16) {                       // which rounds queries and weights: near on the average
+        ASSERT_NEAR(y[i], scalar[i], 0.03) << name(isa);  // a last bit may change how an activation is rounded
+      }
+      squares += std::pow(y[i] - scalar[i], 2.0);
     }
+    EXPECT_LT(std::sqrt(squares / static_cast<double>(y.size())), 0.04) << name(isa);
   }
 }
 

@@ -10,8 +10,8 @@
 namespace burin::kernels {
 namespace {
 
-constexpr Isa kEvery[] = {Isa::Scalar,     Isa::Avx2, Isa::Avx512Bw, Isa::AvxVnni,
-                          Isa::Avx512Vnni, Isa::Neon, Isa::NeonI8mm};
+constexpr Isa kEvery[] = {Isa::Scalar,     Isa::Avx2,       Isa::Avx512Bw, Isa::AvxVnni,
+                          Isa::Avx512Vnni, Isa::Avx512Bf16, Isa::Neon,     Isa::NeonI8mm};
 
 class InstructionSets : public ::testing::Test {
  protected:
@@ -59,6 +59,7 @@ TEST_F(InstructionSets, ContainWhatTheyStandOn) {
   for (const Isa contained : {Isa::Avx2, Isa::Avx512Bw, Isa::AvxVnni}) {
     EXPECT_GE(is_supported(contained), is_supported(Isa::Avx512Vnni)) << name(contained);
   }
+  EXPECT_GE(is_supported(Isa::Avx512Vnni), is_supported(Isa::Avx512Bf16));
   EXPECT_GE(is_supported(Isa::Avx2), is_supported(Isa::AvxVnni));
   EXPECT_GE(is_supported(Isa::Neon), is_supported(Isa::NeonI8mm));
 }

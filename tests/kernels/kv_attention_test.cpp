@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/half.h"
 #include "kernels/isa.h"
 #include "random_values.h"
 
@@ -20,6 +21,8 @@ struct View {
   double softcap = 0.0;
   double sink = -std::numeric_limits<double>::infinity();
 };
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /** Attention in double over the values that the store holds. */
 std::vector<double> attention_of(const KvStore& store, const float* q, const View& view) {
@@ -73,33 +76,68 @@ struct Choice {
   float size = 0.3F;  // of queries
 };
 
-/** Rows of queries that see fewer and fewer of the tokens, on every instruction set. */
-void expect_attention(const KvStore& store, int64_t tokens, int64_t rows, const Choice& choice) {
-  const int64_t d = store.head_dim();
-  const std::vector<float> q = random_values(static_cast<size_t>(rows * d), 4, choice.size);
-  const std::vector<float> sinks = random_values(static_cast<size_t>(rows), 5, 3.0F);
-  std::vector<float> out(q.size());
-  std::vector<const float*> from;
-  std::vector<float*> to;
-  std::vector<int64_t> visible;
-  for (int64_t r = 0; r < rows; ++r) {
-    from.push_back(q.data() + r * d);
-    to.push_back(out.data() + r * d);
-    visible.push_back(std::max<int64_t>(1, tokens - r));
+/** Rows of queries that see fewer and fewer of the tokens. */
+struct Rows {
+  Rows(const KvStore& store, int64_t tokens, int64_t rows, const Choice& given) : choice(given), d(store.head_dim()) {
+    q = random_values(static_cast<size_t>(rows * d), 4, choice.size);
+    sinks = random_values(static_cast<size_t>(rows), 5, 3.0F);
+    for (int64_t r = 0; r < rows; ++r) {
+      visible.push_back(std::max<int64_t>(1, tokens - r));
+    }
   }
+
+  /** Of rows [begin, end) together. Shape: (end - begin, head_dim). */
+  std::vector<float> attention(const KvStore& store, size_t begin, size_t end) const {
+    std::vector<float> out((end - begin) * static_cast<size_t>(d));
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (size_t r = begin; r < end; ++r) {
+      from.push_back(q.data() + r * static_cast<size_t>(d));
+      to.push_back(out.data() + (r - begin) * static_cast<size_t>(d));
+    }
+    kv_attention(store, {.kv_head = 1,
+                         .rows = static_cast<int64_t>(end - begin),
+                         .q = from.data(),
+                         .out = to.data(),
+                         .visible = visible.data() + begin,
+                         .window = choice.window,
+                         .softcap = choice.softcap,
+                         .sinks = choice.sinks ? sinks.data() + begin : nullptr});
+    return out;
+  }
+
+  Choice choice;
+  int64_t d;
+  std::vector<float> q, sinks;
+  std::vector<int64_t> visible;
+};
+
+/** Whether queries and weights are rounded to bfloat16 before they are multiplied. */
+bool rounds_factors(Isa isa, const KvStore& store) {
+  return isa == Isa::Avx512Bf16 && store.group() == 0;
+}
+
+void expect_attention(const KvStore& store, int64_t tokens, int64_t rows, const Choice& choice) {
+  const Rows queries(store, tokens, rows, choice);
+  const int64_t d = store.head_dim();
   for (const Isa isa : supported_isas()) {
     set_isa(isa);
-    kv_attention(store, {1, rows, from.data(), to.data(), visible.data(), choice.window, choice.softcap,
-                         choice.sinks ? sinks.data() : nullptr});
+    const std::vector<float> out = queries.attention(store, 0, static_cast<size_t>(rows));
+    std::vector<float> q = queries.q;
+    if (rounds_factors(isa, store)) {
+      std::ranges::transform(q, q.begin(), [](float x) { return bfloat16_to_float(float_to_bfloat16(x)); });
+    }
+    // A weight is off by 2^-9 of itself at most, a value is 4 at most.
+    const double tolerance = rounds_factors(isa, store) ? 4.0 / 512 : 2e-5;
     for (int64_t r = 0; r < rows; ++r) {
       const auto i = static_cast<size_t>(r);
-      View view{.visible = visible[i], .window = choice.window, .softcap = choice.softcap};
+      View view{.visible = queries.visible[i], .window = choice.window, .softcap = choice.softcap};
       if (choice.sinks) {
-        view.sink = sinks[i];
+        view.sink = queries.sinks[i];
       }
-      const auto expected = attention_of(store, from[i], view);
+      const auto expected = attention_of(store, q.data() + r * d, view);
       for (int64_t c = 0; c < d; ++c) {
-        ASSERT_NEAR(out[static_cast<size_t>(r * d + c)], expected[static_cast<size_t>(c)], 2e-5)
+        ASSERT_NEAR(out[static_cast<size_t>(r * d + c)], expected[static_cast<size_t>(c)], tolerance)
             << name(isa) << " row " << r;
       }
     }
@@ -137,6 +175,68 @@ TEST_F(KvAttention, WindowsCapsAndSinks) {
   }
 }
 
+TEST_F(KvAttention, HeadsOfAnyLength) {
+  const KvStore store = filled_store(2, 1040, 17, 0);
+  expect_attention(store, 17, 9, {.size = 0.05F});
+}
+
+TEST_F(KvAttention, ARowDoesNotDependOnThoseBesideIt) {
+  for (const int64_t group : {0, 16}) {
+    for (const int64_t tokens : {31, 200}) {
+      const KvStore store = filled_store(2, 80, tokens, group);
+      const Rows queries(store, tokens, 21, {.window = 150});
+      for (const Isa isa : supported_isas()) {
+        set_isa(isa);
+        const std::vector<float> together = queries.attention(store, 0, 21);
+        for (size_t r = 0; r < 21; ++r) {
+          const std::vector<float> expected(together.begin() + static_cast<std::ptrdiff_t>(r * 80),
+                                            together.begin() + static_cast<std::ptrdiff_t>(r * 80 + 80));
+          ASSERT_EQ(queries.attention(store, r, r + 1), expected) << name(isa) << " group " << group << " row " << r;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(KvAttention, NothingBeyondTheLastTokenIsSeen) {
+  for (const int64_t group : {0, 16}) {
+    for (const int64_t tokens : {1, 2, 37, 63}) {
+      KvStore store = filled_store(2, 48, tokens, group);
+      const Rows queries(store, tokens, 1, {});
+      for (const Isa isa : supported_isas()) {
+        set_isa(isa);
+        const std::vector<float> expected = queries.attention(store, 0, 1);
+        store.write(tokens, 1, std::vector<float>(48, kNan).data(), std::vector<float>(48, kNan).data());
+        EXPECT_EQ(queries.attention(store, 0, 1), expected) << name(isa) << " group " << group << ", " << tokens;
+        store.write(tokens, 1, std::vector<float>(48).data(), std::vector<float>(48).data());
+      }
+    }
+  }
+}
+
+TEST_F(KvAttention, NanAndInfinityArrive) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const int64_t token : {0, 8, 9}) {  // of ten: the last pair is whole, or hides its second
+    KvStore store = filled_store(2, 48, 10, 0);
+    std::vector<float> key(48, 1.0F), value(48, 1.0F);
+    value[5] = kInfinity;
+    value[40] = kNan;
+    store.write(token, 1, key.data(), value.data());
+    for (const Isa isa : supported_isas()) {
+      set_isa(isa);
+      for (const int64_t tokens : {token + 1, int64_t{10}}) {
+        const std::vector<float> out = Rows(store, tokens, 1, {}).attention(store, 0, 1);
+        EXPECT_EQ(out[5], kInfinity) << name(isa);
+        EXPECT_TRUE(std::isnan(out[40])) << name(isa);
+        EXPECT_TRUE(std::isfinite(out[4]) && std::isfinite(out[41])) << name(isa);
+        Rows no_number(store, tokens, 1, {});
+        no_number.q[7] = kNan;
+        EXPECT_TRUE(std::isnan(no_number.attention(store, 0, 1)[0])) << name(isa);
+      }
+    }
+  }
+}
+
 TEST(KvStore, Int8IsWithinHalfAStep) {
   const std::vector<float> key = random_values(64, 5);
   const std::vector<float> value = random_values(64, 6, 3.0F);
@@ -159,6 +259,20 @@ TEST(KvStore, Int8IsWithinHalfAStep) {
   expect_near(k, key);
   expect_near(v, value);
   EXPECT_EQ(store.token_bytes(), 2 * (64 + 2 * 4));
+}
+
+TEST(KvStore, Int8RoundsToTheNearestAndToEven) {
+  std::vector<float> key{127.0F, -127.0F, 0.5F, 1.5F, -2.5F, 126.5F, -126.5F, 0.49F, -0.51F, 99.7F};
+  std::vector<float> rounded{127.0F, -127.0F, 0.0F, 2.0F, -2.0F, 126.0F, -126.0F, 0.0F, -1.0F, 100.0F};
+  key.resize(16);
+  rounded.resize(16);
+  KvStore store(1, 16, 16);
+  store.hold(0, 1);
+  store.write(0, 0, key.data(), key.data());
+  std::vector<float> k(16), v(16);
+  store.read(0, 0, k.data(), v.data());
+  EXPECT_EQ(k, rounded);
+  EXPECT_EQ(v, rounded);
 }
 
 TEST(KvStore, Int8KeepsWhatIsNoNumber) {
