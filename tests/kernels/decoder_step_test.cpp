@@ -216,7 +216,7 @@ TEST_P(DecoderStep, SameOnAnyNumberOfThreadsAndNearlyOnAnyInstructionSet) {
     Stores stores;
     const std::vector<float> y = run(stores, h, 0);
     for (size_t i = 0; i < y.size(); ++i) {
-      ASSERT_NEAR(y[i], expected[i], 0.03) << name(isa);  // a last bit may change how an activation is rounded
+      ASSERT_NEAR(y[i], expected[i], 0.06) << name(isa);  // a last bit may change how an activation is rounded
     }
   }
 }
