@@ -132,7 +132,7 @@ BURIN_API void burin_engine_free(burin_engine* engine);
 
 /** Values of burin_load_options.precision. */
 enum {
-  BURIN_PRECISION_FAST = 0, /**< inputs of quantized matmuls are rounded to one or two int8 terms (CPU) */
+  BURIN_PRECISION_FAST = 0, /**< inputs of quantized matmuls are rounded to int8, outliers to int16 (CPU) */
   BURIN_PRECISION_EXACT = 1 /**< every product in float32 */
 };
 

@@ -39,7 +39,7 @@ struct EngineOptions {
   int max_waiting = 8;  ///< requests that may wait beside the one that runs; one more is Busy
 };
 
-/** Inputs of quantized matmuls rounded to one or two int8 terms (Fast, CPU), or every product in float32 (Exact). */
+/** Inputs of quantized matmuls rounded to int8, outliers to int16 (Fast, CPU), or every product in float32 (Exact). */
 enum class Precision { Fast = BURIN_PRECISION_FAST, Exact = BURIN_PRECISION_EXACT };
 
 /** A model and how to load it. */

@@ -129,7 +129,7 @@ std::vector<Option> execution_options() {
        .kind = Choice,
        .value_name = "fast|exact",
        .default_text = "fast",
-       .help = "fast rounds the inputs of quantized weights to one or two int8 terms (CPU); exact computes every "
+       .help = "fast rounds the inputs of quantized weights to int8, outliers to int16 (CPU); exact computes every "
                "product in float32"},
       {.name = "--threads",
        .kind = Integer,

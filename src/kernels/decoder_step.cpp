@@ -64,7 +64,7 @@ void StepPass::round(const float* x, int64_t columns, int group_size) {
 
 void StepPass::round_tiles(const float* x, int64_t begin, int64_t end) {
   for (int64_t tile = begin; tile < end; ++tile) {
-    s_.rounded.round_tile(x, tile * kTileRows, {});
+    s_.rounded.round_tile(x, tile * kTileRows);
   }
 }
 

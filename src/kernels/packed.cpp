@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -13,6 +14,9 @@
 namespace burin::kernels {
 namespace {
 
+constexpr float kZero = 1e-30F;            // magnitudes below count as nothing
+constexpr float kLargestLow = 127;         // without a high byte
+constexpr float kLargest = 127 * 256;      // with one
 constexpr int64_t kGrainBytes = 16 << 10;  // weights, times rows of x, that are worth handing to another thread
 
 const PackedTable& table() {
@@ -122,27 +126,38 @@ void put_factors(const QuantizedMatrix& from, const PackedMatrix& w, int64_t row
 }
 
 /** The sums of a rounded part's halves, which are groups of their own. */
-void sum_halves(const int8_t* codes, const int8_t* rest, float scale, float* sums, int64_t step) {
+void sum_halves(const int8_t* low, const int8_t* high, float* sums, int64_t step) {
   for (int64_t half = 0; half < 2; ++half) {
     int sum = 0;
-    int rest_sum = 0;
     for (int64_t i = half * kPart / 2; i < (half + 1) * kPart / 2; ++i) {
-      sum += codes[i];
-      rest_sum += rest[i];
+      sum += low[i] + 256 * high[i];
     }
-    sums[half * step] = scale * (static_cast<float>(sum) + 1.0F / kSecondSteps * static_cast<float>(rest_sum));
+    sums[half * step] = static_cast<float>(sum);
   }
 }
 
-/** Largest magnitudes of the parts of a row; returns the mean of the row's squares. */
-float measure_row(const PackedTable& t, const float* x, std::vector<float>& largest) {
-  float squares = 0.0F;
-  for (size_t p = 0; p < largest.size(); ++p) {
-    const PartFacts facts = t.measure_part(x + static_cast<int64_t>(p) * kPart);
-    largest[p] = facts.largest;
-    squares += facts.squares;
+/** The step that a row's values become multiples of. */
+float step_of(const RowFacts& row, int64_t columns, const Rounding& rounding) {
+  const float wanted = rounding.bound * (row.sum / static_cast<float>(columns)) / kLargestLow;
+  return std::min(std::max(wanted, row.largest / kLargest), row.largest / kLargestLow);
+}
+
+/** Pieces of four columns into a tile of `rows` rows. */
+void put_part(const int8_t* codes, int8_t* to, int64_t rows) {
+  for (int64_t i = 0; i < kPart / 4; ++i) {
+    std::memcpy(to + i * rows * 4, codes + 4 * i, 4);
   }
-  return squares / static_cast<float>(largest.size() * kPart);
+}
+
+/** Returns where the next part's go. */
+Outlier* list_outliers(const RoundedPart& rounded, int64_t part, const int8_t* high, Outlier* to) {
+  for (uint32_t left = rounded.wide; left != 0; left &= left - 1) {
+    const int i = std::countr_zero(left);
+    to->quad = static_cast<uint32_t>(part * (kPart / 4) + i);
+    std::memcpy(to->high, high + 4 * i, 4);
+    ++to;
+  }
+  return to;
 }
 
 void unpack_row(const PackedMatrix& w, int64_t row, float* out) {
@@ -192,10 +207,11 @@ void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to
   }
 }
 
-void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
+void RoundedRows::resize(int64_t rows, int64_t columns, int group_size, const Rounding& rounding) {
   rows_ = rows;
   columns_ = columns;
   group_size_ = group_size;
+  rounding_ = rounding;
   parts_ = columns / kPart;
   groups_ = columns / group_size;
   const auto grow = [](auto& buffer, int64_t size) {
@@ -203,24 +219,23 @@ void RoundedRows::resize(int64_t rows, int64_t columns, int group_size) {
       buffer.resize(static_cast<size_t>(size));
     }
   };
-  grow(first_, rows * columns);
-  grow(second_, rows * columns);
-  grow(scales_, rows * parts_);
-  grow(sums_, rows * groups_);
-  grow(flags_, (rows + kTileRows - 1) / kTileRows * parts_);
-  grow(listed_, rows * parts_);
+  grow(low_, rows * columns);
+  const bool dense = rounding.bound == 0;
+  grow(high_, dense ? rows * columns : 0);
+  grow(outliers_, dense ? 0 : rows * (columns / 4));
   grow(counts_, rows);
+  grow(scales_, rows);
+  grow(sums_, rows * groups_);
 }
 
 template <typename View, typename Self>
 View RoundedRows::view(Self& self, int64_t first) {
-  return {.first = self.first_.data() + first * self.columns_,
-          .second = self.second_.data() + first * self.columns_,
-          .scales = self.scales_.data() + first * self.parts_,
-          .sums = self.sums_.data() + first * self.groups_,
-          .flags = self.flags_.data() + first / kTileRows * self.parts_,
-          .listed = self.listed_.data() + first * self.parts_,
+  return {.low = self.low_.data() + first * self.columns_,
+          .high = self.rounding_.bound == 0 ? self.high_.data() + first * self.columns_ : nullptr,
+          .outliers = self.outliers_.data() + first * (self.columns_ / 4),
           .counts = self.counts_.data() + first,
+          .scales = self.scales_.data() + first,
+          .sums = self.sums_.data() + first * self.groups_,
           .rows = std::min(kTileRows, self.rows_ - first)};
 }
 
@@ -228,45 +243,41 @@ TileView RoundedRows::tile(int64_t first) const {
   return view<TileView>(*this, first);
 }
 
-void RoundedRows::round_tile(const float* x, int64_t first, const Rounding& rounding) {
+void RoundedRows::round_tile(const float* x, int64_t first) {
   const Tile to = view<Tile>(*this, first);
-  std::fill_n(to.flags, parts_, 0);
-  std::fill_n(to.counts, to.rows, 0);
   for (int64_t c = 0; c < to.rows; ++c) {
-    round_row(x + (first + c) * columns_, to, c, rounding);
+    round_row(x + (first + c) * columns_, to, c);
   }
 }
 
-void RoundedRows::round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding) {
+void RoundedRows::round_row(const float* x, const Tile& to, int64_t c) const {
   const PackedTable& t = table();
-  thread_local std::vector<float> largest;
-  largest.resize(static_cast<size_t>(parts_));
-  const float limit = rounding.second_from * rounding.second_from * measure_row(t, x, largest);
+  const RowFacts facts = t.measure_row(x, columns_);
+  const bool zero = facts.largest < kZero;
+  const bool usable = !zero && std::isfinite(facts.largest);
+  const float step = step_of(facts, columns_, rounding_);
+  to.scales[c] = usable ? step : (zero ? 0.0F : std::numeric_limits<float>::quiet_NaN());
+  Outlier* const list = to.outliers + c * (columns_ / 4);
+  Outlier* end = list;
   for (int64_t p = 0; p < parts_; ++p) {
-    const float top = largest[static_cast<size_t>(p)];
-    const bool usable = top >= 1e-30F && std::isfinite(top);
-    const bool two = usable && top * top > limit;
-    alignas(64) int8_t codes[kPart] = {};
-    alignas(64) int8_t rest[kPart] = {};
-    const float sum = usable ? t.round_part(x + p * kPart, 127.0F / top, codes, two ? rest : nullptr) : 0.0F;
-    const float scale = usable ? top / 127.0F : (top < 1e-30F ? 0.0F : std::numeric_limits<float>::quiet_NaN());
+    alignas(64) int8_t low[kPart] = {};
+    alignas(64) int8_t high[kPart] = {};
+    const RoundedPart part = usable ? t.round_part(x + p * kPart, 1.0F / step, low, high) : RoundedPart{};
     float& group_sum = to.sums[p * kPart / group_size_ * to.rows + c];
     if (group_size_ < kPart) {
-      sum_halves(codes, rest, scale, &group_sum, to.rows);
+      sum_halves(low, high, &group_sum, to.rows);
     } else {
-      group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + scale * sum;
+      group_sum = (p * kPart % group_size_ == 0 ? 0.0F : group_sum) + static_cast<float>(part.sum);
     }
-    to.scales[p * to.rows + c] = scale;
-    if (two) {
-      to.flags[p] |= static_cast<uint8_t>(1 << c);
-      to.listed[c * parts_ + to.counts[c]++] = static_cast<int32_t>(p);
-    }
-    for (int64_t i = 0; i < kPart / 4; ++i) {
-      const int64_t at = ((p * (kPart / 4) + i) * to.rows + c) * 4;
-      std::memcpy(to.first + at, codes + 4 * i, 4);
-      std::memcpy(to.second + at, rest + 4 * i, 4);
+    const int64_t place = p * kPart * to.rows + 4 * c;
+    put_part(low, to.low + place, to.rows);
+    if (to.high != nullptr) {
+      put_part(high, to.high + place, to.rows);
+    } else {
+      end = list_outliers(part, p, high, end);
     }
   }
+  to.counts[c] = static_cast<int32_t>(end - list);
 }
 
 void packed_panels(const PackedMatrix& w, const RoundedRows& x, int64_t begin, int64_t end, const PackedOutput& out) {
@@ -286,11 +297,11 @@ void packed_matmul(const PackedMatrix& w, const float* x, int64_t m, const Round
   }
   thread_local RoundedRows rounded;
   RoundedRows& rows = rounded;  // the lambdas run on other threads, whose own it must not be
-  rows.resize(m, w.columns, w.group_size);
+  rows.resize(m, w.columns, w.group_size, rounding);
   pool().parallel_for((m + kTileRows - 1) / kTileRows, std::max<int64_t>(1, 4096 / w.columns),
                       [&](int64_t begin, int64_t end) {
                         for (int64_t tile = begin; tile < end; ++tile) {
-                          rows.round_tile(x, tile * kTileRows, rounding);
+                          rows.round_tile(x, tile * kTileRows);
                         }
                       });
   pool().parallel_for(

@@ -1,8 +1,8 @@
 // y = x W^T for affine weights, and for those of 4-bit floats (mxfp4, nvfp4), in panels of 32 rows, laid out for one
 // sequential pass over memory, and int8 activations. Affine codes lie in 4 or 8 bits each: those of 2 and 3 bits in 4,
-// those of 5 and 6 in 8. A float code is turned into a whole number of half units on the way. Activations are
-// rounded by 32; where a part is large beside the rest of its row, a second int8 term takes what the first left. A
-// row's result does not depend on the rows beside it.
+// those of 5 and 6 in 8. A float code is turned into a whole number of half units on the way. The activations of a row
+// are rounded to multiples of one step. The low bytes of these numbers go through all of W, the high ones, which only
+// outliers have, through the four columns that they are in. A row's result does not depend on the rows beside it.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,8 @@ namespace burin::kernels {
 constexpr int kPackedLayout = 1;      // to be raised when the order of bytes changes
 constexpr int64_t kPanelHeight = 32;  // rows of W in a panel
 constexpr int64_t kLanes = 16;        // of them in a record
-constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel; a bit each in the flags
-constexpr int64_t kPart = 32;         // activations that share a scale
-constexpr float kSecondSteps = 254;   // of the second term in one of the first: half of them on each side
+constexpr int64_t kTileRows = 8;      // rows of x that share a pass over a panel
+constexpr int64_t kPart = 32;         // columns that are rounded at once
 
 /** One panel after another; within a panel two records a span of columns, for the first 16 rows and the others. Affine:
  * a span is a group, a record 16 scales, 16 biases, then the codes of the 16 rows, four columns of every row in turn.
@@ -58,52 +57,59 @@ PackedMatrix packed_form(const QuantizedMatrix& from);
 /** Panels [begin, end) of `from` into `to`, which holds them alone. Rows beyond the last stay as they are. */
 void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to);
 
-/** How activations are rounded: a part whose largest magnitude exceeds `second_from` times the root mean square of the
- * row gets a second term. 0: all parts. What comes from a normal distribution rarely does, what has outliers does: on
- * the starter 3.5 brings the mean KL from 3.5e-3 below 5e-4 nats. */
+/** How activations are rounded: 127 steps are `bound` times the mean of a row's magnitudes. A smaller bound means a
+ * finer step and more outliers. 0: the finest step that 16 bits allow, and high bytes everywhere. In a normal
+ * distribution 1% of all fours of columns have an outlier at 3.75, on the starter 10%; the mean KL there is 4e-4 nats.
+ */
 struct Rounding {
-  float second_from = 3.5F;
+  float bound = 3.75F;
+};
+
+/** High bytes of four columns of a row, one at least not zero. */
+struct Outlier {
+  uint32_t quad;  // columns 4 quad .. 4 quad + 3
+  int8_t high[4];
 };
 
 /** One tile of rounded rows. */
-template <typename Int8, typename Float, typename Byte, typename Part>
+template <typename Int8, typename Listed, typename Int32, typename Float>
 struct BasicTile {
-  Int8* first;    // (columns / 4, rows, 4)
-  Int8* second;   // the same; zero where a part has no second term
-  Float* scales;  // (parts, rows)
-  Float* sums;    // (groups, rows): sums of the rounded values
-  Byte* flags;    // (parts): bit c where row c has a second term
-  Part* listed;   // (rows, parts): those of each row that have one, in their order
-  Part* counts;   // (rows): how many
+  Int8* low;         // (columns / 4, rows, 4)
+  Int8* high;        // the same; null where outliers have them
+  Listed* outliers;  // (rows, columns / 4): those of each row, in their order
+  Int32* counts;     // (rows): how many
+  Float* scales;     // (rows): steps
+  Float* sums;       // (groups, rows): sums of the rounded values
   int64_t rows;
 };
-using TileView = BasicTile<const int8_t, const float, const uint8_t, const int32_t>;
+using TileView = BasicTile<const int8_t, const Outlier, const int32_t, const float>;
 
 /** Rounded rows of x, in tiles of kTileRows (the last may be smaller) with their four-column pieces side by side. */
 class RoundedRows {
  public:
   /** Makes room; what was there is gone. `group_size` is the weight's. */
-  void resize(int64_t rows, int64_t columns, int group_size);
+  void resize(int64_t rows, int64_t columns, int group_size, const Rounding& rounding = {});
   /** Rounds all rows of the tile that begins at row `first`. Shapes: x (rows, columns), the first row of all. A row
    * with NaN or infinity gives NaN. */
-  void round_tile(const float* x, int64_t first, const Rounding& rounding);
+  void round_tile(const float* x, int64_t first);
 
   int64_t rows() const { return rows_; }
   /** The tile that begins at row `first`. */
   TileView tile(int64_t first) const;
 
  private:
-  using Tile = BasicTile<int8_t, float, uint8_t, int32_t>;
+  using Tile = BasicTile<int8_t, Outlier, int32_t, float>;
   template <typename View, typename Self>
   static View view(Self& self, int64_t first);
-  void round_row(const float* x, const Tile& to, int64_t c, const Rounding& rounding);
+  void round_row(const float* x, const Tile& to, int64_t c) const;
 
   int64_t rows_ = 0, columns_ = 0, parts_ = 0, groups_ = 0;
   int group_size_ = 32;
-  std::vector<int8_t> first_, second_;
+  Rounding rounding_;
+  std::vector<int8_t> low_, high_;
   std::vector<float> scales_, sums_;
-  std::vector<uint8_t> flags_;
-  std::vector<int32_t> listed_, counts_;
+  std::vector<Outlier> outliers_;
+  std::vector<int32_t> counts_;
 };
 
 /** Where a product goes: row m of x to y + m * ldy, added to what is there where `add`. */

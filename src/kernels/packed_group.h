@@ -1,8 +1,9 @@
 // One group of packed weights times some columns of a tile, for packed_tile.h. Included where an instruction set is
 // switched on: everything has internal linkage. `V` is that set with sixteen lanes, a row of W each:
-//   Codes, load, low, high   64 bytes of codes, four columns a lane; their halves; `levels`: halves through kLevels
-//   Sum<width>               integer sums of products of codes below 2^width with what `spread` gives. `add` is called
-//                            eight times (width 4, 8), or with `fold` between each four (width 5: codes up to 24)
+//   Codes, load              64 bytes of codes, four columns a lane
+//   low, high, half          their halves (`half`: low after a shift by 0 or 4); `levels`: halves through kLevels
+//   Sum<width>               integer sums of products of codes below 2^width with what `spread` gives. `fold` comes
+//                            after eight times `add` at most (after four at width 5: codes up to 24); `times_256`
 //   Floats                   zero, factors (F32, F16, BF16), byte_factors (E8M0, E4M3), multiply, multiply_add,
 //                            store
 //   prefetch                 of a cache line
@@ -28,99 +29,102 @@ struct Form {
   static constexpr int kGroup = group_;
   static constexpr bool kAffine = affine_;
   static constexpr int kWidth = affine_ ? bits_ : 5;
-  static constexpr int kSpanGroups = group_ < 32 ? 32 / group_ : 1;
-  static constexpr int kParts = group_ < 32 ? 1 : group_ / 32;
-  static constexpr int kQuads = group_ < 32 ? group_ / 4 : 8;  // of a part that belong to one group
+  static constexpr int kSpan = group_ < 32 ? 32 : group_;
+  static constexpr int kSpanGroups = kSpan / group_;
+  static constexpr int kQuads = group_ / 4;                               // of a group
+  static constexpr int kHalf = bits_ == 8 ? kSpan : kSpan == 32 ? 4 : 8;  // quads between a byte's low and high half
 };
 
-/** Codes of every row for columns 4 j .. 4 j + 3 of part `part` of a span. */
-template <typename V, typename F>
-inline typename V::Codes quad(const std::byte* codes, int part, int j) {
+/** Codes of quad `j` of a span, of which `half` takes one half. */
+template <typename V, typename F, typename Half>
+inline typename V::Codes quad(const std::byte* codes, int j, Half half) {
   if constexpr (F::kBits == 8) {
-    return V::load(codes + (part * 8 + j) * 64);
-  } else if constexpr (F::kGroup <= 32) {
-    const auto raw = V::load(codes + j % 4 * 64);
-    const auto half = j < 4 ? V::low(raw) : V::high(raw);
-    if constexpr (F::kAffine) {
-      return half;
-    } else {
-      return V::levels(half);
-    }
+    return V::load(codes + j * 64);
   } else {
-    const auto raw = V::load(codes + (part / 2 * 8 + j) * 64);
-    return part % 2 == 0 ? V::low(raw) : V::high(raw);
+    const auto raw = V::load(codes + (j / (2 * F::kHalf) * F::kHalf + j % F::kHalf) * 64);
+    const bool high = j / F::kHalf % 2 != 0;
+    if constexpr (F::kAffine) {
+      return half(raw, high);
+    } else {
+      return V::levels(half(raw, high));
+    }
   }
+}
+
+/** Where `j` is known while compiling. */
+template <typename V, typename F>
+inline typename V::Codes known_quad(const std::byte* codes, int j) {
+  return quad<V, F>(codes, j, [](auto raw, bool high) { return high ? V::high(raw) : V::low(raw); });
+}
+
+/** Where it is not: without a branch. */
+template <typename V, typename F>
+inline typename V::Codes any_quad(const std::byte* codes, int j) {
+  return quad<V, F>(codes, j, [](auto raw, bool high) { return V::half(raw, high ? 4 : 0); });
 }
 
 /** A tile of `rows` rows from row `from` on. */
 template <int rows>
 struct Columns {
-  const int8_t* codes;
-  const int8_t* rest;
+  const int8_t* low;
+  const int8_t* high;
+  const Outlier* outliers;
+  const int32_t* counts;
   const float* scales;
   const float* sums;
-  const uint8_t* flags;
-  const int32_t* listed;
-  const int32_t* counts;
-  int first;
 
-  Columns(const TileView& x, int from, int64_t parts)
-      : codes(x.first + 4 * from),
-        rest(x.second + 4 * from),
-        scales(x.scales + from),
-        sums(x.sums + from),
-        flags(x.flags),
-        listed(x.listed + from * parts),
+  Columns(const TileView& x, int from, int64_t quads)
+      : low(x.low + 4 * from),
+        high(x.high == nullptr ? nullptr : x.high + 4 * from),
+        outliers(x.outliers + from * quads),
         counts(x.counts + from),
-        first(from) {}
+        scales(x.scales + from),
+        sums(x.sums + from) {}
 };
 
-/** Sums of products of one part of a group, from its quad `first` on, for `records` records and `columns` columns, as
- * floats. */
-template <typename V, typename F, int first, int records, int columns, int rows>
-inline void dot_part(const std::byte* codes, int64_t record, int part, const int8_t* x,
-                     typename V::Floats (&out)[records][columns]) {
-  typename V::template Sum<F::kWidth> sum[records][columns];
-#pragma GCC unroll 8
-  for (int j = first; j < first + F::kQuads; ++j) {
-    typename V::Codes w[records];
-#pragma GCC unroll 2
-    for (int h = 0; h < records; ++h) {
-      w[h] = quad<V, F>(codes + h * record, part, j);
-    }
-#pragma GCC unroll 4
-    for (int c = 0; c < columns; ++c) {
-      const auto four = V::spread(x + (j * rows + c) * 4);
-#pragma GCC unroll 2
-      for (int h = 0; h < records; ++h) {
-        sum[h][c].add(w[h], four);
-        if constexpr (!F::kAffine && F::kQuads == 8) {
-          if (j == 3) {
-            sum[h][c].fold();
-          }
-        }
-      }
-    }
-  }
+template <int records, int columns, typename Sum, typename Do>
+inline void for_all(Sum (&sum)[records][columns], Do act) {
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
-      out[h][c] = sum[h][c].floats();
+      act(sum[h][c]);
     }
   }
 }
 
-/** partial (+)= dot * scales, for all records and columns. */
-template <typename V, int records, int columns>
-inline void add_scaled(const typename V::Floats (&dot)[records][columns], const float* scales, bool fresh,
-                       typename V::Floats (&partial)[records][columns]) {
-#pragma GCC unroll 4
+/** sum += codes of a quad of `records` records times one piece of some columns. */
+template <typename V, int records, int columns, typename Sum>
+inline void add_quad(const typename V::Codes (&w)[records], const int8_t* x, Sum (&sum)[records][columns]) {
+#pragma GCC unroll 8
   for (int c = 0; c < columns; ++c) {
-    const float scale = scales[c];
+    const auto four = V::spread(x + 4 * c);
 #pragma GCC unroll 2
     for (int h = 0; h < records; ++h) {
-      partial[h][c] = fresh ? V::multiply(dot[h][c], scale) : V::multiply_add(dot[h][c], scale, partial[h][c]);
+      sum[h][c].add(w[h], four);
+    }
+  }
+}
+
+/** sum += codes of a group, from quad `first` of its span on, times the bytes at `x`. Called, it would keep its sums in
+ * memory: AVX2 then takes 1.7 times as long. */
+template <typename V, typename F, int first, int records, int columns, int rows, typename Sum>
+[[gnu::always_inline]] inline void add_byte(const std::byte* codes, int64_t record, const int8_t* x,
+                                            Sum (&sum)[records][columns]) {
+  constexpr int kRun = F::kWidth == 5 ? 4 : 8;  // before a fold
+#pragma GCC unroll 32
+  for (int j = 0; j < F::kQuads; ++j) {
+    if (j % kRun == 0) {
+      forget_loads();
+    }
+    typename V::Codes w[records];
+#pragma GCC unroll 2
+    for (int h = 0; h < records; ++h) {
+      w[h] = known_quad<V, F>(codes + h * record, first + j);
+    }
+    add_quad<V>(w, x + j * 4 * rows, sum);
+    if (j % kRun == kRun - 1) {
+      for_all(sum, [](Sum& one) { one.fold(); });
     }
   }
 }
@@ -132,7 +136,7 @@ inline int64_t header_of(ScaleType type) {
 }
 template <typename F>
 inline int64_t record_of(ScaleType type) {
-  return header_of<F>(type) + kLanes * (F::kGroup < 32 ? 32 : F::kGroup) * F::kBits / 8;
+  return header_of<F>(type) + kLanes * F::kSpan * F::kBits / 8;
 }
 
 /** Where the next records of a panel begin, and the scales at its head for their rows. */
@@ -161,30 +165,57 @@ inline typename V::Floats bias_of(ScaleType type, const Place& at, int64_t g, in
   }
 }
 
-/** total += group `sub` of a span of `records` records times the first terms of some columns of a tile. */
+/** total += group `sub` of a span of `records` records times some columns of a tile, without their outliers. */
 template <typename V, typename F, int sub, int records, int columns, int rows>
 inline void add_group(ScaleType type, const Place& at, int64_t span, const Columns<rows>& x,
                       typename V::Floats* total) {
+  constexpr int kFirst = sub * F::kQuads;
   using Floats = typename V::Floats;
+  using Sum = typename V::template Sum<F::kWidth>;
   const int64_t g = span * F::kSpanGroups + sub;
-  Floats partial[records][columns];
-#pragma GCC unroll 4
-  for (int part = 0; part < F::kParts; ++part) {
-    const int64_t p = span * F::kParts + part;
-    Floats dot[records][columns];
-    forget_loads();
-    dot_part<V, F, sub * F::kQuads, records, columns, rows>(at.records + header_of<F>(type), record_of<F>(type), part,
-                                                            x.codes + p * 32 * rows, dot);
-    add_scaled<V, records, columns>(dot, x.scales + p * rows, part == 0, partial);
+  const int64_t piece = g * F::kQuads * 4 * rows;
+  const int64_t record = record_of<F>(type);
+  const std::byte* const codes = at.records + header_of<F>(type);
+  Sum sum[records][columns];
+  if (x.high != nullptr) {
+    add_byte<V, F, kFirst, records, columns, rows>(codes, record, x.high + piece, sum);
+    for_all(sum, [](Sum& one) { one.times_256(); });
   }
+  add_byte<V, F, kFirst, records, columns, rows>(codes, record, x.low + piece, sum);
 #pragma GCC unroll 2
   for (int h = 0; h < records; ++h) {
     const Floats scale = scale_of<V, F>(type, at, g, h);
     const Floats bias = bias_of<V, F>(type, at, g, h);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) {
-      Floats& sum = total[h * columns + c];
-      sum = V::multiply_add(bias, x.sums[g * rows + c], V::multiply_add(scale, partial[h][c], sum));
+      Floats& to = total[h * columns + c];
+      to = V::multiply_add(bias, x.sums[g * rows + c], V::multiply_add(scale, sum[h][c].floats(), to));
+    }
+  }
+}
+
+/** total = outliers of a row times V::kRecords records of each span, the first of which are at `begin`. */
+template <typename V, typename F>
+inline void multiply_outliers(ScaleType type, const Place& begin, const Outlier* outliers, int32_t count,
+                              typename V::Floats (&total)[V::kRecords]) {
+  using Sum = typename V::template Sum<F::kWidth>;
+  constexpr uint32_t kSpanQuads = F::kSpan / 4;
+  const int64_t record = record_of<F>(type);
+#pragma GCC unroll 2
+  for (int h = 0; h < V::kRecords; ++h) {
+    total[h] = V::zero();
+  }
+  for (const Outlier* o = outliers; o != outliers + count; ++o) {
+    const uint32_t span = o->quad / kSpanQuads;
+    const int j = static_cast<int>(o->quad % kSpanQuads);
+    const Place at{begin.records + span * 2 * record, begin.head};
+    const auto four = V::spread(o->high);
+#pragma GCC unroll 2
+    for (int h = 0; h < V::kRecords; ++h) {
+      Sum sum;
+      sum.add(any_quad<V, F>(at.records + h * record + header_of<F>(type), j), four);
+      sum.fold();
+      total[h] = V::multiply_add(scale_of<V, F>(type, at, o->quad / F::kQuads, h), sum.floats(), total[h]);
     }
   }
 }

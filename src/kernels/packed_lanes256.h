@@ -35,6 +35,10 @@ struct Lanes256 {
   static __m256i high_half(__m256i raw) { return low_half(_mm256_srli_epi16(raw, 4)); }
   static Codes low(Codes raw) { return {low_half(raw.a), low_half(raw.b)}; }
   static Codes high(Codes raw) { return {high_half(raw.a), high_half(raw.b)}; }
+  static Codes half(Codes raw, int shift) {
+    const __m128i by = _mm_cvtsi32_si128(shift);
+    return {low_half(_mm256_srl_epi16(raw.a, by)), low_half(_mm256_srl_epi16(raw.b, by))};
+  }
   static Codes levels(Codes half) {
     const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kLevels)));
     return {_mm256_shuffle_epi8(table, half.a), _mm256_shuffle_epi8(table, half.b)};
@@ -104,57 +108,51 @@ inline __m256i to_bytes(const __m256i (&parts)[4]) {
   return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-inline __m128i folded_max(__m256i v) {
-  return _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-}
-
-PartFacts measure_part(const float* x) {
+RowFacts measure_row(const float* x, int64_t columns) {
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   __m256i top = _mm256_setzero_si256();
-  __m256 squares = _mm256_setzero_ps();
+  __m256 sum[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+  for (int64_t i = 0; i < columns; i += 32) {
 #pragma GCC unroll 4
-  for (int i = 0; i < 32; i += 8) {
-    const __m256 values = _mm256_loadu_ps(x + i);
-    top = _mm256_max_epu32(top, _mm256_and_si256(_mm256_castps_si256(values), magnitude));
-    squares = _mm256_fmadd_ps(values, values, squares);
+    for (int h = 0; h < 4; ++h) {
+      const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i + 8 * h));
+      const __m256i bits = _mm256_and_si256(values, magnitude);
+      top = _mm256_max_epu32(top, bits);
+      sum[h] = _mm256_add_ps(sum[h], _mm256_castsi256_ps(bits));
+    }
   }
-  __m128i four = folded_max(top);
+  alignas(32) float lanes[8];
+  _mm256_store_ps(lanes, _mm256_add_ps(_mm256_add_ps(sum[0], sum[2]), _mm256_add_ps(sum[1], sum[3])));
+  __m128i four = _mm_max_epu32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
   four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
   four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
-  __m128 sum = _mm_add_ps(_mm256_castps256_ps128(squares), _mm256_extractf128_ps(squares, 1));
-  sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-  sum = _mm_add_ss(sum, _mm_shuffle_ps(sum, sum, 1));
-  return {std::bit_cast<float>(_mm_cvtsi128_si32(four)), _mm_cvtss_f32(sum)};
+  return {std::bit_cast<float>(_mm_cvtsi128_si32(four)), add_halves(lanes, 8)};
 }
 
-inline int sum_of(__m256i bytes) {
-  const __m256i words = widen_pairs(_mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes));
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+inline int sum_of(__m256i eight) {
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
   return _mm_cvtsi128_si32(four);
 }
 
-float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
+RoundedPart round_part(const float* x, float inverse, int8_t* low, int8_t* high) {
   const __m256 by = _mm256_set1_ps(inverse);
-  __m256i rounded[4];
-  __m256i left[4];
+  __m256i lows[4];
+  __m256i highs[4];
+  __m256i sum = _mm256_setzero_si256();
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), by);
-    rounded[i] = _mm256_cvtps_epi32(scaled);
-    left[i] = _mm256_cvtps_epi32(
-        _mm256_mul_ps(_mm256_sub_ps(scaled, _mm256_cvtepi32_ps(rounded[i])), _mm256_set1_ps(kSecondSteps)));
+    const __m256i rounded = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), by));
+    sum = _mm256_add_epi32(sum, rounded);
+    highs[i] = _mm256_srai_epi32(_mm256_add_epi32(rounded, _mm256_set1_epi32(128)), 8);
+    lows[i] = _mm256_sub_epi32(rounded, _mm256_slli_epi32(highs[i], 8));
   }
-  const __m256i bytes = to_bytes(rounded);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), bytes);
-  int rest_sum = 0;
-  if (rest != nullptr) {
-    const __m256i rest_bytes = to_bytes(left);
-    rest_sum = sum_of(rest_bytes);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(rest), rest_bytes);
-  }
-  return static_cast<float>(sum_of(bytes)) + 1.0F / kSecondSteps * static_cast<float>(rest_sum);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(low), to_bytes(lows));
+  const __m256i bytes = to_bytes(highs);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(high), bytes);
+  const __m256i zeros = _mm256_cmpeq_epi32(bytes, _mm256_setzero_si256());
+  return {sum_of(sum), static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(zeros))) ^ 0xffU};
 }
 
 }  // namespace

@@ -26,6 +26,9 @@ struct Lanes512 {
   static Codes load(const std::byte* from) { return _mm512_loadu_si512(from); }
   static Codes low(Codes raw) { return _mm512_and_si512(raw, _mm512_set1_epi8(15)); }
   static Codes high(Codes raw) { return _mm512_and_si512(_mm512_srli_epi16(raw, 4), _mm512_set1_epi8(15)); }
+  static Codes half(Codes raw, int shift) {
+    return _mm512_and_si512(_mm512_srl_epi16(raw, _mm_cvtsi32_si128(shift)), _mm512_set1_epi8(15));
+  }
   static Codes levels(Codes half) {
     const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kLevels));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), half);
@@ -64,35 +67,40 @@ struct Lanes512 {
   }
 };
 
-PartFacts measure_part(const float* x) {
+RowFacts measure_row(const float* x, int64_t columns) {
   const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-  const __m512 a = _mm512_loadu_ps(x);
-  const __m512 b = _mm512_loadu_ps(x + 16);
-  const uint32_t top = _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
-                                                                _mm512_and_si512(_mm512_castps_si512(b), magnitude)));
-  return {std::bit_cast<float>(top), _mm512_reduce_add_ps(_mm512_fmadd_ps(b, b, _mm512_mul_ps(a, a)))};
-}
-
-float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
-  const __m512 by = _mm512_set1_ps(inverse);
-  __m512i sum = _mm512_setzero_si512();
-  __m512i rest_sum = _mm512_setzero_si512();
+  __m512i top = _mm512_setzero_si512();
+  __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (int64_t i = 0; i < columns; i += 32) {
 #pragma GCC unroll 2
-  for (int i = 0; i < 32; i += 16) {
-    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(x + i), by);
-    const __m512i rounded = _mm512_cvtps_epi32(scaled);
-    sum = _mm512_add_epi32(sum, rounded);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), _mm512_cvtsepi32_epi8(rounded));
-    if (rest != nullptr) {
-      const __m512 left =
-          _mm512_mul_ps(_mm512_sub_ps(scaled, _mm512_cvtepi32_ps(rounded)), _mm512_set1_ps(kSecondSteps));
-      const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(left));
-      rest_sum = _mm512_add_epi32(rest_sum, _mm512_cvtepi8_epi32(bytes));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(rest + i), bytes);
+    for (int h = 0; h < 2; ++h) {
+      const __m512i bits = _mm512_and_si512(_mm512_loadu_si512(x + i + 16 * h), magnitude);
+      top = _mm512_max_epu32(top, bits);
+      sum[h] = _mm512_add_ps(sum[h], _mm512_castsi512_ps(bits));
     }
   }
-  return static_cast<float>(_mm512_reduce_add_epi32(sum)) +
-         1.0F / kSecondSteps * static_cast<float>(_mm512_reduce_add_epi32(rest_sum));
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, _mm512_add_ps(sum[0], sum[1]));
+  return {std::bit_cast<float>(_mm512_reduce_max_epu32(top)), add_halves(lanes, 16)};
+}
+
+RoundedPart round_part(const float* x, float inverse, int8_t* low, int8_t* high) {
+  const __m512 by = _mm512_set1_ps(inverse);
+  __m512i sum = _mm512_setzero_si512();
+  uint32_t wide = 0;
+#pragma GCC unroll 2
+  for (int i = 0; i < 32; i += 16) {
+    const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), by));
+    sum = _mm512_add_epi32(sum, rounded);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(low + i), _mm512_cvtepi32_epi8(rounded));
+    const __m512i above = _mm512_srai_epi32(_mm512_add_epi32(rounded, _mm512_set1_epi32(128)), 8);
+    const __m128i bytes = _mm512_cvtepi32_epi8(above);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(high + i), bytes);
+    wide |= static_cast<uint32_t>(_mm_movemask_ps(
+                _mm_castsi128_ps(_mm_xor_si128(_mm_cmpeq_epi32(bytes, _mm_setzero_si128()), _mm_set1_epi32(-1)))))
+            << (i / 4);
+  }
+  return {_mm512_reduce_add_epi32(sum), wide};
 }
 
 }  // namespace

@@ -28,6 +28,12 @@ struct LanesNeon {
       }
     }
     void fold() {}
+    void times_256() {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        at[i] = vshlq_n_s32(at[i], 8);
+      }
+    }
     Floats floats() const {
       return each_of<Floats>([this](int i) { return vcvtq_f32_s32(at[i]); });
     }
@@ -47,6 +53,10 @@ struct LanesNeon {
   }
   static Codes high(Codes raw) {
     return each_of<Codes>([&](int i) { return vshrq_n_u8(raw.at[i], 4); });
+  }
+  static Codes half(Codes raw, int shift) {
+    const int8x16_t by = vdupq_n_s8(static_cast<int8_t>(-shift));
+    return each_of<Codes>([&](int i) { return vandq_u8(vshlq_u8(raw.at[i], by), vdupq_n_u8(15)); });
   }
   static Codes levels(Codes half) {
     return each_of<Codes>([&](int i) { return vqtbl1q_u8(vld1q_u8(kLevels), half.at[i]); });
@@ -94,45 +104,49 @@ struct LanesNeon {
   }
 };
 
-PartFacts measure_part(const float* x) {
+RowFacts measure_row(const float* x, int64_t columns) {
   uint32x4_t top = vdupq_n_u32(0);
-  float32x4_t squares = vdupq_n_f32(0.0F);
+  float32x4_t sum[8];
 #pragma GCC unroll 8
-  for (int i = 0; i < 32; i += 4) {
-    const float32x4_t values = vld1q_f32(x + i);
-    top = vmaxq_u32(top, vreinterpretq_u32_f32(vabsq_f32(values)));
-    squares = vfmaq_f32(squares, values, values);
+  for (auto& each : sum) {
+    each = vdupq_n_f32(0.0F);
   }
-  return {std::bit_cast<float>(vmaxvq_u32(top)), vaddvq_f32(squares)};
+  for (int64_t i = 0; i < columns; i += 32) {
+#pragma GCC unroll 8
+    for (int h = 0; h < 8; ++h) {
+      const float32x4_t values = vabsq_f32(vld1q_f32(x + i + 4 * h));
+      top = vmaxq_u32(top, vreinterpretq_u32_f32(values));
+      sum[h] = vaddq_f32(sum[h], values);
+    }
+  }
+  float lanes[4];
+  vst1q_f32(lanes, add_halves(sum, 8));
+  return {std::bit_cast<float>(vmaxvq_u32(top)), add_halves(lanes, 4)};
 }
 
+/** Those of v, which are in range. */
 inline int8x16_t to_bytes(const int32x4_t* v) {
-  return vqmovn_high_s16(vqmovn_s16(vqmovn_high_s32(vqmovn_s32(v[0]), v[1])), vqmovn_high_s32(vqmovn_s32(v[2]), v[3]));
+  return vmovn_high_s16(vmovn_s16(vmovn_high_s32(vmovn_s32(v[0]), v[1])), vmovn_high_s32(vmovn_s32(v[2]), v[3]));
 }
 
-float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
-  int sum = 0;
-  int rest_sum = 0;
+RoundedPart round_part(const float* x, float inverse, int8_t* low, int8_t* high) {
+  int32x4_t sum = vdupq_n_s32(0);
+  uint32_t wide = 0;
 #pragma GCC unroll 2
   for (int half = 0; half < 32; half += 16) {
-    int32x4_t rounded[4];
-    int32x4_t left[4];
+    int32x4_t lows[4];
+    int32x4_t highs[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      const float32x4_t scaled = vmulq_n_f32(vld1q_f32(x + half + 4 * i), inverse);
-      rounded[i] = vcvtnq_s32_f32(scaled);
-      left[i] = vcvtnq_s32_f32(vmulq_n_f32(vsubq_f32(scaled, vcvtq_f32_s32(rounded[i])), kSecondSteps));
+      lows[i] = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + half + 4 * i), inverse));
+      sum = vaddq_s32(sum, lows[i]);
+      highs[i] = vshrq_n_s32(vaddq_s32(lows[i], vdupq_n_s32(128)), 8);
+      wide |= static_cast<uint32_t>(vmaxvq_u32(vreinterpretq_u32_s32(highs[i])) != 0) << (half / 4 + i);
     }
-    const int8x16_t bytes = to_bytes(rounded);
-    vst1q_s8(codes + half, bytes);
-    sum += vaddlvq_s8(bytes);
-    if (rest != nullptr) {
-      const int8x16_t rest_bytes = to_bytes(left);
-      vst1q_s8(rest + half, rest_bytes);
-      rest_sum += vaddlvq_s8(rest_bytes);
-    }
+    vst1q_s8(low + half, to_bytes(lows));
+    vst1q_s8(high + half, to_bytes(highs));
   }
-  return static_cast<float>(sum) + 1.0F / kSecondSteps * static_cast<float>(rest_sum);
+  return {vaddvq_s32(sum), wide};
 }
 
 }  // namespace

@@ -24,6 +24,11 @@ struct Neon::Sum<8> {
     centred.add(each_of<Codes>([&](int i) { return veorq_u8(w.at[i], vdupq_n_u8(128)); }), four);
     activations = vdotq_s32(activations, vdupq_n_s8(1), four);
   }
+  void fold() {}
+  void times_256() {
+    centred.times_256();
+    activations = vshlq_n_s32(activations, 8);
+  }
   Floats floats() const {
     return each_of<Floats>(
         [this](int i) { return vcvtq_f32_s32(vaddq_s32(centred.at[i], vshlq_n_s32(activations, 7))); });
@@ -33,7 +38,7 @@ struct Neon::Sum<8> {
 }  // namespace
 
 const PackedTable& packed_neon() {
-  static constexpr PackedTable kTable{vector_tile<Neon>, measure_part, round_part};
+  static constexpr PackedTable kTable{vector_tile<Neon>, measure_row, round_part};
   return kTable;
 }
 

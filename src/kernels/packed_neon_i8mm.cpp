@@ -19,7 +19,7 @@ struct NeonI8mm : LanesNeon {
 }  // namespace
 
 const PackedTable& packed_neon_i8mm() {
-  static constexpr PackedTable kTable{vector_tile<NeonI8mm>, measure_part, round_part};
+  static constexpr PackedTable kTable{vector_tile<NeonI8mm>, measure_row, round_part};
   return kTable;
 }
 

@@ -7,43 +7,42 @@
 namespace burin::kernels {
 namespace {
 
-/** Sum of `count` products, from a record's column `first` on, with one term of a row of a tile, whose pieces lie
- * `step` bytes apart. */
-struct Run {
-  const std::byte* codes;
-  int64_t first, count, lane, step;
-};
-
-float dot(const PackedMatrix& w, const Run& run, const int8_t* x) {
+/** Sum of the products of columns `at` to `at` + 3 with a piece of a row of a tile. */
+int quad(const PackedMatrix& w, const std::byte* codes, int64_t at, int64_t r, const int8_t* piece) {
   int sum = 0;
-  for (int64_t i = 0; i < run.count; ++i) {
-    sum += packed_code(w, run.codes, run.first + i, run.lane) * x[i / 4 * run.step + i % 4];
+  for (int64_t i = 0; i < 4; ++i) {
+    sum += packed_code(w, codes, at % w.span() + i, r % kLanes) * piece[i];
   }
-  return static_cast<float>(sum);
+  return sum;
+}
+
+float outliers_of(const PackedMatrix& w, const std::byte* panel, const TileView& x, int64_t c, int64_t r) {
+  float total = 0.0F;
+  const Outlier* const first = x.outliers + c * (w.columns / 4);
+  for (const Outlier* o = first; o != first + x.counts[c]; ++o) {
+    const int64_t column = int64_t{4} * o->quad;
+    const int64_t g = column / w.group_size;
+    const int sum = quad(w, record_of(w, panel, g, r) + w.header_bytes(), column, r, o->high);
+    total = std::fma(factors_of(w, panel, g, r).scale, static_cast<float>(sum), total);
+  }
+  return total;
 }
 
 float element(const PackedMatrix& w, const std::byte* panel, const TileView& x, int64_t c, int64_t r) {
-  const int64_t count = std::min<int64_t>(kPart, w.group_size);
   float total = 0.0F;
-  float second = 0.0F;
   for (int64_t g = 0; g < w.groups(); ++g) {
     const std::byte* const codes = record_of(w, panel, g, r) + w.header_bytes();
     const PackedFactors factors = factors_of(w, panel, g, r);
-    float partial = 0.0F;
-    for (int64_t k = g * w.group_size; k < (g + 1) * w.group_size; k += count) {
-      const Run run{codes, k % w.span(), count, r % kLanes, 4 * x.rows};
-      const int64_t p = k / kPart;
-      const int64_t at = k * x.rows + 4 * c;
-      const float scale = x.scales[p * x.rows + c];
-      partial = std::fma(dot(w, run, x.first + at), scale, partial);
-      if (x.flags[p] != 0) {
-        second = std::fma(factors.scale, dot(w, run, x.second + at) * (scale * (1.0F / kSecondSteps)), second);
-      }
+    int sum = 0;
+    for (int64_t column = g * w.group_size; column < (g + 1) * w.group_size; column += 4) {
+      const int64_t piece = column * x.rows + 4 * c;
+      const int high = x.high == nullptr ? 0 : quad(w, codes, column, r, x.high + piece);
+      sum += 256 * high + quad(w, codes, column, r, x.low + piece);
     }
-    total = std::fma(factors.scale, partial, total);
+    total = std::fma(factors.scale, static_cast<float>(sum), total);
     total = std::fma(factors.bias, x.sums[g * x.rows + c], total);
   }
-  return total + second;
+  return std::fma(outliers_of(w, panel, x, c, r), 256.0F, total) * x.scales[c];
 }
 
 void tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out, int64_t rows) {
@@ -55,40 +54,33 @@ void tile(const PackedMatrix& w, const std::byte* panel, const TileView& x, cons
   }
 }
 
-int8_t to_int8(float value) {
-  return static_cast<int8_t>(std::clamp(std::lrint(value), -128L, 127L));
-}
-
-/** As bits, where integer order is float order and NaN stays on top. */
-PartFacts measure_part(const float* x) {
+/** Largest as bits, where integer order is float order and NaN stays on top. */
+RowFacts measure_row(const float* x, int64_t columns) {
   uint32_t top = 0;
-  float squares = 0.0F;
-  for (int64_t i = 0; i < kPart; ++i) {
+  float lanes[kPart] = {};
+  for (int64_t i = 0; i < columns; ++i) {
     top = std::max(top, std::bit_cast<uint32_t>(x[i]) & 0x7fffffffU);
-    squares += x[i] * x[i];
+    lanes[i % kPart] += std::fabs(x[i]);
   }
-  return {std::bit_cast<float>(top), squares};
+  return {std::bit_cast<float>(top), add_halves(lanes, kPart)};
 }
 
-float round_part(const float* x, float inverse, int8_t* codes, int8_t* rest) {
-  int sum = 0;
-  int rest_sum = 0;
+RoundedPart round_part(const float* x, float inverse, int8_t* low, int8_t* high) {
+  RoundedPart part{};
   for (int64_t i = 0; i < kPart; ++i) {
-    const float scaled = x[i] * inverse;
-    codes[i] = to_int8(scaled);
-    sum += codes[i];
-    if (rest != nullptr) {
-      rest[i] = to_int8((scaled - static_cast<float>(codes[i])) * kSecondSteps);
-      rest_sum += rest[i];
-    }
+    const auto value = static_cast<int32_t>(std::lrint(x[i] * inverse));
+    low[i] = static_cast<int8_t>(value);
+    high[i] = static_cast<int8_t>((value - low[i]) / 256);
+    part.sum += value;
+    part.wide |= static_cast<uint32_t>(high[i] != 0) << (i / 4);
   }
-  return static_cast<float>(sum) + 1.0F / kSecondSteps * static_cast<float>(rest_sum);
+  return part;
 }
 
 }  // namespace
 
 const PackedTable& packed_scalar() {
-  static constexpr PackedTable kTable{tile, measure_part, round_part};
+  static constexpr PackedTable kTable{tile, measure_row, round_part};
   return kTable;
 }
 

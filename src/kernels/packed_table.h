@@ -9,20 +9,36 @@
 
 namespace burin::kernels {
 
-/** The largest magnitude is NaN where some value is. */
-struct PartFacts {
+/** Magnitudes of a row. The largest is NaN where some value is. */
+struct RowFacts {
   float largest;
-  float squares;  // their sum
+  float sum;
 };
+
+/** What rounding made of a part. */
+struct RoundedPart {
+  int32_t sum;    // of its values
+  uint32_t wide;  // bit i: a high byte of quad i is not zero
+};
+
+/** Sums in one order for all instruction sets: value i goes to lane i % kPart, halves of the lanes then add up. */
+template <typename T>
+T add_halves(T* lanes, int count) {
+  for (int half = count / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) {
+      lanes[i] += lanes[i + half];
+    }
+  }
+  return lanes[0];
+}
 
 struct PackedTable {
   /** One panel against one tile; the first `rows` of the panel's are written. */
   void (*tile)(const PackedMatrix& w, const std::byte* panel, const TileView& x, const PackedOutput& out, int64_t rows);
-  /** Of 32 values. */
-  PartFacts (*measure_part)(const float* x);
-  /** 32 values times `inverse`, rounded to nearest even; the remainders times kSecondSteps go to `rest` unless it is
-   * null. Returns the sum of codes + rest / kSecondSteps. */
-  float (*round_part)(const float* x, float inverse, int8_t* codes, int8_t* rest);
+  /** Of a multiple of kPart values. */
+  RowFacts (*measure_row)(const float* x, int64_t columns);
+  /** 32 values times `inverse`, rounded to nearest even, as `low` + 256 `high`. */
+  RoundedPart (*round_part)(const float* x, float inverse, int8_t* low, int8_t* high);
 };
 
 const PackedTable& packed_scalar();

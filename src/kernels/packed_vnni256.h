@@ -19,11 +19,15 @@ struct Vnni256 : Lanes256 {
       b = _mm256_dpbusd_epi32(b, w.b, four);
     }
     void fold() {}
+    void times_256() {
+      a = _mm256_slli_epi32(a, 8);
+      b = _mm256_slli_epi32(b, 8);
+    }
     Floats floats() const { return {_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)}; }
   };
 };
 
-constexpr PackedTable kVnni256Table{vector_tile<Vnni256>, measure_part, round_part};
+constexpr PackedTable kVnni256Table{vector_tile<Vnni256>, measure_row, round_part};
 
 }  // namespace
 }  // namespace burin::kernels

@@ -135,7 +135,7 @@ Decoder::Decoder(Parameters& parameters, const DecoderSpec& spec)
     silent_ = among(spec.silent_ids, spec.vocab_size);
   }
   if (!spec.tied_head) {
-    lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias, ops::kTwoTerms);
+    lm_head_.emplace(parameters, spec.names.lm_head, spec.hidden_size, spec.vocab_size, spec.head_bias, ops::kTwoBytes);
   }
 }
 

@@ -54,7 +54,7 @@ mx::array Embedding::operator()(const mx::array& ids) const {
 }
 
 mx::array Embedding::as_linear(const mx::array& x) const {
-  return multiply(x, table_, std::nullopt, ops::kTwoTerms);
+  return multiply(x, table_, std::nullopt, ops::kTwoBytes);
 }
 
 Norm::Norm(Parameters& parameters, const std::string& path, int dims, const NormSpec& spec) : spec_(spec) {

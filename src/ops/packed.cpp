@@ -55,7 +55,7 @@ mx::array packed_matmul_transposed(const mx::array& dy, const PackedWeightPtr& w
       kernels::packed_matmul_transposed(w->matrix(), dy.get(), m, dx);
     };
   };
-  const Gradient gradient = [w](const mx::array& dx) { return packed_matmul(dx, w, kTwoTerms); };
+  const Gradient gradient = [w](const mx::array& dx) { return packed_matmul(dx, w, kTwoBytes); };
   return apply("PackedMatmulTransposed", std::move(shape), as_float32(dy), prepare, gradient);
 }
 

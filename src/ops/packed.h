@@ -1,5 +1,5 @@
 // Affine and 4-bit float weights in the layout that the CPU's kernels read in one pass, and what uses them. Inputs of a
-// matmul are rounded to int8 (one or two terms for each 32); nothing of it is for a GPU.
+// matmul are rounded to int8, outliers to int16; nothing of it is for a GPU.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ using kernels::QuantizedMatrix;
 using kernels::Rounding;
 using kernels::ScaleType;
 
-/** Every part in two terms: for the logits, whose errors nothing averages out. */
-constexpr Rounding kTwoTerms{.second_from = 0.0F};
+/** As finely as 16 bits allow: for the logits, whose errors nothing averages out. */
+constexpr Rounding kTwoBytes{.bound = 0.0F};
 
 /** A packed matrix and a share in its memory. */
 class PackedWeight {

@@ -222,9 +222,9 @@ TEST_P(DecoderStep, SameOnAnyNumberOfThreadsAndNearlyOnAnyInstructionSet) {
     double squares = 0.0;
     for (size_t i = 0; i < y.size(); ++i) {
       if (isa != Isa::Avx512Bf16) {                       // which rounds queries and weights: near on the average
-        ASSERT_NEAR(y[i], scalar[i], 0.03) << name(isa);  // a last bit may change how an activation is rounded
+        ASSERT_NEAR(y[i], expected[i], 0.06) << name(isa);  // a last bit may change how an activation is rounded
       }
-      squares += std::pow(y[i] - scalar[i], 2.0);
+      squares += std::pow(y[i] - expected[i], 2.0);
     }
     EXPECT_LT(std::sqrt(squares / static_cast<double>(y.size())), 0.04) << name(isa);
   }

@@ -19,7 +19,7 @@ void run_packed(int bits, int64_t m) {
   w.data = memory.data();
   const std::vector<float> x(static_cast<size_t>(m * w.columns), 1.0F);
   std::vector<float> y(static_cast<size_t>(m * w.rows));
-  packed_matmul(w, x.data(), m, {.second_from = 1e9F}, y.data());
+  packed_matmul(w, x.data(), m, {.bound = 1e9F}, y.data());
 }
 
 void run_attention() {

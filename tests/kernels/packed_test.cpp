@@ -59,7 +59,7 @@ class PackedMatmul : public ::testing::Test {
   }
 };
 
-/** Every third part has an outlier, and so a second term. */
+/** Every third part has an outlier. */
 std::vector<float> input_with_outliers(Packed& w, int64_t m) {
   std::vector<float> x = w.plain.random_input(m);
   for (size_t i = 5; i < x.size(); i += 96) {
@@ -80,35 +80,19 @@ TEST_F(PackedMatmul, RowsComeBackBitForBit) {
   }
 }
 
-TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarForm) {
+/** Sums of integers, fused in one order: nothing is left to differ. */
+TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarFormBitForBit) {
   for (const MatrixCase& shape : cases()) {
     Packed w(shape, 1);
     for (const int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17}) {
       const std::vector<float> x = input_with_outliers(w, m);
-      set_isa(Isa::Scalar);
-      const std::vector<float> scalar = w.times(x, m);
-      for (const Isa isa : supported_isas()) {
-        set_isa(isa);
-        const std::vector<float> y = w.times(x, m);
-        for (size_t i = 0; i < y.size(); ++i) {
-          ASSERT_NEAR(y[i], scalar[i], 2e-6F * std::abs(scalar[i]) + 1e-5F) << name(isa) << " m=" << m << " i=" << i;
+      for (const float bound : {0.0F, Rounding{}.bound, 1e9F}) {
+        set_isa(Isa::Scalar);
+        const std::vector<float> scalar = w.times(x, m, {bound});
+        for (const Isa isa : supported_isas()) {
+          set_isa(isa);
+          ASSERT_EQ(w.times(x, m, {bound}), scalar) << name(isa) << ", " << shape.bits << " bits, m=" << m;
         }
-      }
-    }
-  }
-}
-
-/** Sums of integers, fused in one order: nothing is left to differ once it is settled which parts have two terms. */
-TEST_F(PackedMatmul, EveryInstructionSetEqualsTheScalarFormBitForBit) {
-  for (const MatrixCase& shape : cases()) {
-    Packed w(shape, 7);
-    for (const float second_from : {0.0F, 1e9F}) {
-      const std::vector<float> x = w.plain.random_input(13);
-      set_isa(Isa::Scalar);
-      const std::vector<float> scalar = w.times(x, 13, {second_from});
-      for (const Isa isa : supported_isas()) {
-        set_isa(isa);
-        ASSERT_EQ(w.times(x, 13, {second_from}), scalar) << name(isa) << ", " << shape.bits << " bits";
       }
     }
   }
@@ -147,7 +131,7 @@ TEST_F(PackedMatmul, StaysWithinTheErrorOfItsRounding) {
     std::vector<double> magnitude;
     w.plain.product(x, 3, expected, magnitude);
     const std::vector<float> one = w.times(x, 3);
-    const std::vector<float> two = w.times(x, 3, {.second_from = 0.0F});
+    const std::vector<float> two = w.times(x, 3, {.bound = 0.0F});
     for (size_t i = 0; i < one.size(); ++i) {
       ASSERT_NEAR(one[i], expected[i], 0.012 * magnitude[i]);
       ASSERT_NEAR(two[i], expected[i], 6e-5 * magnitude[i]);
@@ -162,7 +146,7 @@ TEST_F(PackedMatmul, OutliersDoNotCostTheOthersTheirPrecision) {
   std::vector<double> magnitude;
   w.plain.product(x, 4, expected, magnitude);
   const std::vector<float> y = w.times(x, 4);
-  const std::vector<float> coarse = w.times(x, 4, {.second_from = 1e9F});
+  const std::vector<float> coarse = w.times(x, 4, {.bound = 1e9F});
   double error = 0.0;
   double coarse_error = 0.0;
   for (size_t i = 0; i < y.size(); ++i) {
@@ -236,15 +220,32 @@ TEST_F(PackedMatmul, LargestCodesAndActivationsDoNotSaturate) {
   }
 }
 
-/** Rounding leaves halves of a step. */
-TEST_F(PackedMatmul, LargestRemaindersDoNotSaturate) {
+/** 128 steps are 256 less 128. */
+TEST_F(PackedMatmul, LargestLowBytesDoNotSaturate) {
   for (const LargestCode& each : largest_codes()) {
     const Packed w(each.shape, 4, &each.code);
-    std::vector<float> x(512, 100.49999F);
-    for (size_t i = 0; i < x.size(); i += 32) {
-      x[i] = 127.0F;
+    for (const float largest : {127.0F * 256.0F, -127.0F * 256.0F}) {
+      std::vector<float> x(512, 128.0F);
+      x[77] = largest;
+      expect_near_everywhere(w, x, {.bound = 0.0F}, 1e-6);
     }
-    expect_near_everywhere(w, x, {.second_from = 0.0F}, 3e-5);
+  }
+}
+
+/** Outliers of any size, in every quad or few, are as exact as the values beside them. */
+TEST_F(PackedMatmul, OutliersAreWholeStepsToo) {
+  for (const MatrixCase& shape : cases()) {
+    Packed w(shape, 6);
+    std::vector<float> x(static_cast<size_t>(shape.columns));
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = (i % 2 == 0 ? 1.0F : -1.0F) * static_cast<float>(i % 7 == 3 ? 100 + 37 * (i % 131) : i % 40);
+    }
+    x[7] = 254 * 16.0F;
+    double mean = 0.0;
+    for (const float value : x) {
+      mean += std::abs(value) / static_cast<double>(x.size());
+    }
+    expect_near_everywhere(w, x, {.bound = static_cast<float>(127.0 / mean)}, 2e-6);
   }
 }
 

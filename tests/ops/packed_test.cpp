@@ -50,7 +50,7 @@ mx::array gradient_of(const std::function<mx::array(const mx::array&)>& f, const
 TEST_P(PackedModes, ProductsAndRowsAreThoseOfTheValues) {
   const Weight w(GetParam());
   const mx::array x = normal({2, 3, 96}, 2);
-  EXPECT_LT(difference(packed_matmul(x, w.packed, kTwoTerms), mx::matmul(x, mx::transpose(w.dense))), 1e-4);
+  EXPECT_LT(difference(packed_matmul(x, w.packed, kTwoBytes), mx::matmul(x, mx::transpose(w.dense))), 1e-4);
   const mx::array ids = mx::array({69, 0, -1}, {3});
   EXPECT_LT(difference(packed_embedding(ids, w.packed), mx::take(w.dense, ids, 0)), 1e-7);
 }
@@ -74,7 +74,7 @@ TEST_P(PackedModes, GradientIsTheFiniteDifference) {
   const mx::array dy = normal({4, 70}, 3);
   const mx::array direction = normal({4, 96}, 4);
   const auto loss = [&](const mx::array& in) {
-    return mx::sum(mx::multiply(packed_matmul(in, w.packed, kTwoTerms), dy));
+    return mx::sum(mx::multiply(packed_matmul(in, w.packed, kTwoBytes), dy));
   };
   const float difference_quotient =
       mx::subtract(loss(mx::add(x, direction)), loss(mx::subtract(x, direction))).item<float>() / 2;
