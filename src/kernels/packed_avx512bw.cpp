@@ -6,6 +6,8 @@ namespace burin::kernels {
 namespace {
 
 struct Avx512Bw : Lanes512 {
+  static constexpr int kColumns = 2;  // sums, and pairs beside them: more would not fit into registers
+
   template <int bits>
   struct Sum;
 };
