@@ -220,13 +220,14 @@ TEST_P(DecoderStep, SameOnAnyNumberOfThreadsAndNearlyOnAnyInstructionSet) {
     Stores stores;
     const std::vector<float> y = run(stores, h, 0);
     double squares = 0.0;
+    const bool rounds_queries = isa == Isa::Avx512Bf16;  // and weights of values: near on the average
     for (size_t i = 0; i < y.size(); ++i) {
-      if (isa != Isa::Avx512Bf16) {                        // which rounds queries and weights: near on the average
+      if (!rounds_queries) {
         ASSERT_NEAR(y[i], scalar[i], 0.042) << name(isa);  // a last bit may change how an activation is rounded
       }
       squares += std::pow(y[i] - scalar[i], 2.0);
     }
-    EXPECT_LT(std::sqrt(squares / static_cast<double>(y.size())), 0.02) << name(isa);
+    EXPECT_LT(std::sqrt(squares / static_cast<double>(y.size())), rounds_queries ? 0.04 : 0.005) << name(isa);
   }
 }
 
