@@ -129,6 +129,9 @@ std::vector<Case> bombs() {
                  "]}",
              "too large"),
       schema("length", R"({"type":"string","maxLength":1000000000})", "maxLength"),
+      schema("remainders", R"({"multipleOf":4900719.5})", "more than 10000 remainders"),
+      schema("many remainders", R"({"allOf":[{"multipleOf":997},{"multipleOf":0.991}]})", "more than 10000 remainders"),
+      schema("tiny steps", R"({"multipleOf":1e-300})", "more than 10000 remainders"),
       schema("items", R"({"type":"array","minItems":1000000000})", "minItems"),
       schema("patterns",
              R"({"type":"string","allOf":[)" +

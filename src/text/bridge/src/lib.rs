@@ -15,6 +15,7 @@ mod pipelines;
 mod python;
 mod schema;
 mod schema_graph;
+mod schema_multiples;
 mod schema_pattern;
 mod schema_values;
 mod screen;

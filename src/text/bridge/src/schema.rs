@@ -7,6 +7,7 @@ use serde_json::{json, Map, Value};
 
 use crate::failure::{exhausted, invalid, unsupported, Failure, Result};
 use crate::schema_graph::{resolve, types, Graph, Node, Pairs};
+use crate::schema_multiples::CommonMultiple;
 use crate::schema_pattern;
 use crate::schema_values as values;
 
@@ -96,6 +97,7 @@ struct Screen<'a> {
     /// Node of each schema, by its address in the document.
     index: HashMap<*const Value, usize>,
     references: Vec<(usize, &'a Value)>,
+    multiples: CommonMultiple,
 }
 
 impl<'a> Screen<'a> {
@@ -120,6 +122,9 @@ impl<'a> Screen<'a> {
             check_shape(key, value, path.up.is_none()).map_err(|failure| path.locate(failure))?;
         }
         values::check(schema).map_err(|failure| path.locate(failure))?;
+        if let Some(divisor) = schema.get("multipleOf") {
+            self.multiples.add(divisor).map_err(|failure| path.locate(failure))?;
+        }
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let target = resolve(self.root, reference).ok_or_else(|| {
                 path.locate(invalid(format!("$ref {reference:?} names nothing inside this schema")))
@@ -311,7 +316,13 @@ pub fn prepare(text: &str) -> Result<Value> {
 /// Throws what `schema` may not contain; the result goes to llguidance.
 pub fn prepare_value(root: Value) -> Result<Value> {
     measure(&root, 0, &mut 0)?;
-    let mut screen = Screen { root: &root, graph: Graph::default(), index: HashMap::new(), references: Vec::new() };
+    let mut screen = Screen {
+        root: &root,
+        graph: Graph::default(),
+        index: HashMap::new(),
+        references: Vec::new(),
+        multiples: CommonMultiple::new(),
+    };
     let top = Path { up: None, step: "", index: None };
     let root_node = screen.visit(&root, &top)?;
     for (node, target) in std::mem::take(&mut screen.references) {
