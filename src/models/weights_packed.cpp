@@ -120,16 +120,16 @@ ops::PackedWeightPtr WeightFiles::pack_computed(const ops::QuantizedMatrix& shap
   for (const std::string& source : sources) {
     entries_.at(source).taken = true;
   }
-  const auto [weight, kept] = next_packed(shape);
-  if (kept) {
-    return weight;
+  const auto next = next_packed(shape);
+  if (next.second) {
+    return next.first;
   }
-  computations_.emplace_back([shape, weight = weight, fill = std::move(fill)] {
+  computations_.emplace_back([shape, weight = next.first, fill = std::move(fill)] {
     const Filled bytes = fill();
     ops::pack(with_data(shape, bytes[0].data(), bytes[1].data(), bytes[2].data()), 0, weight->matrix().panels(),
               weight->data());
   });
-  return weight;
+  return next.first;
 }
 
 }  // namespace burin::models
