@@ -10,7 +10,6 @@
 namespace burin {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargestPage = size_t{64} << 10;  // of those that are not huge, on any system
 
 std::byte* rounded_up(void* address, size_t to) {

@@ -8,6 +8,8 @@
 
 namespace burin {
 
+constexpr size_t kHugePage = size_t{2} << 20;
+
 /** `size` zeros that begin at a huge page; what is never written takes no memory. Throws: ResourceExhausted, naming
  * `what` the memory is for. */
 std::shared_ptr<std::byte> map_zeros(size_t size, const char* what);

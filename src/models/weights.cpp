@@ -14,13 +14,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/memory_map.h"
 
 namespace burin::models {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 mx::Dtype to_mx(Dtype dtype) {
   switch (dtype) {

@@ -8,7 +8,6 @@
 namespace burin::ops {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kRegion = size_t{256} << 20;  // of addresses: what is never written takes no memory
 constexpr size_t kAlignment = 64;
 

@@ -11,8 +11,6 @@
 namespace burin {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
-
 bool begins_a_huge_page(const std::shared_ptr<std::byte>& memory) {
   return reinterpret_cast<uintptr_t>(memory.get()) % kHugePage == 0;
 }
