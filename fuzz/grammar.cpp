@@ -1,10 +1,11 @@
 // Any schema, pattern or Lark grammar must be refused or give masks that are kept: what a mask allows is taken, what it
-// forbids is not, taking tokens back gives the same mask again, and an end that is promised is one. The first byte of
+// forbids is not, what is forced is allowed, and an end that is promised is one, also token by token. The first byte of
 // the input chooses the kind (all are BURIN_FUZZ_KIND, 0 to 3, where that is set: a Lark grammar takes ten times as
 // long as a schema), the last ones choose the tokens.
 #include "text/grammar.h"
 
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,43 +41,48 @@ Mask mask_of(GrammarMatcher& matcher) {
   return mask;
 }
 
-/** The matcher is left as it was. */
-void check_end(GrammarMatcher& matcher) {
-  const auto end = matcher.closing(std::nullopt, kLongestEnd);
-  if (!end || end->empty()) {
+/** Of a matcher behind `taken`, which is left as it was. */
+void check_end(const Grammar& grammar, GrammarMatcher& matcher, const std::vector<int32_t>& taken) {
+  const auto end = matcher.closing({.most = kLongestEnd});
+  if (!end) {
     return;
   }
-  for (const int32_t next : *end) {
-    matcher.consume(next);
+  GrammarMatcher other(grammar);
+  for (const int32_t id : taken) {
+    other.consume(id);
   }
-  if (!matcher.is_accepting()) {
+  for (size_t i = 0; i < end->size(); ++i) {
+    const auto rest = std::span(*end).subspan(i);
+    const auto kept = other.closing({.first = rest.front(), .known = rest, .most = static_cast<int>(rest.size()) - 1});
+    if (!kept) {
+      std::abort();
+    }
+    other.consume(rest.front());
+  }
+  if (!other.is_accepting()) {
     std::abort();
   }
-  matcher.rollback(static_cast<int>(end->size()));
 }
 
 void walk(const Grammar& grammar, std::string_view choices) {
   GrammarMatcher matcher(grammar);
+  std::vector<int32_t> taken;
   for (int step = 0; step < kSteps && !matcher.is_stopped(); ++step) {
+    const std::vector<int32_t> forced = matcher.forced();
     const Mask mask = mask_of(matcher);
     const auto choice = static_cast<unsigned char>(choices[choices.size() - 1 - step % choices.size()]);
     const int32_t id = pick(mask, choice);
-    if (id < 0 || (has(mask, fuzz::kEnd) && !matcher.is_accepting())) {
+    const bool unforced = !forced.empty() && forced.front() != id;
+    if (id < 0 || unforced || (has(mask, fuzz::kEnd) && !matcher.is_accepting())) {
       std::abort();
     }
     matcher.consume(id);
+    taken.push_back(id);
     if (id == fuzz::kEnd) {
       return;
     }
     if (step == 3) {
-      check_end(matcher);
-    }
-    if (step % 8 == 7) {
-      matcher.rollback(1);
-      if (mask_of(matcher) != mask) {
-        std::abort();
-      }
-      matcher.consume(id);
+      check_end(grammar, matcher, taken);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "ops/sampling.h"
 
 namespace burin::generate {
 namespace {
@@ -33,7 +34,7 @@ void Constraint::look_ahead(int left) {
     return;
   }
   if (!end_) {
-    end_ = matcher_.closing(std::nullopt, left);
+    end_ = matcher_.closing({.most = left});
   }
   const int length = end_ ? static_cast<int>(end_->size()) : 0;
   const int unguarded = end_ ? left - length - (32 + length / 2) : left / 2;
@@ -50,7 +51,7 @@ int32_t Constraint::settle(int32_t id, int left) {
   if (!end_->empty() && end_->front() == id) {
     return follow_end();
   }
-  if (auto end = matcher_.closing(id, left - 1)) {
+  if (auto end = matcher_.closing({.first = id, .known = *end_, .most = left - 1})) {
     end_ = std::move(end);
     return id;
   }
@@ -74,22 +75,39 @@ int32_t Constraint::follow_end() {
 mx::array Constraint::apply(const mx::array& logits, int left) {
   look_ahead(left);
   matcher_.mask(words_);
-  std::vector<uint8_t> allowed(words_.size() * 32);
-  bool any = false;
-  for (size_t i = 0; i < allowed.size(); ++i) {
-    allowed[i] = (words_[i / 32] >> (i % 32)) & 1U;
-    any = any || (allowed[i] != 0 && i < static_cast<size_t>(vocab_size_));
-  }
-  if (!any) {
+  words_.back() &= ~uint32_t{0} >> (words_.size() * 32 - static_cast<size_t>(vocab_size_));
+  if (std::ranges::all_of(words_, [](uint32_t word) { return word == 0; })) {
     throw Error(ErrorCode::Unsupported, "generate", "the model has no token for what the grammar needs next")
         .fact("param", "format");
   }
-  const mx::array mask(allowed.begin(), mx::Shape{1, vocab_size_}, mx::bool_);
-  return mx::where(mask, logits, scalar_like(-std::numeric_limits<double>::infinity(), logits));
+  return ops::keep_allowed(logits, mx::array(words_.data(), {1, static_cast<int>(words_.size())}, mx::uint32));
 }
 
 void Constraint::consume(int32_t id) {
   matcher_.consume(id);
+  knows_forced_ = false;
+}
+
+std::optional<int32_t> Constraint::take_forced() {
+  if (!knows_forced_) {
+    const std::vector<int32_t> ids = matcher_.forced();
+    const auto end = std::ranges::find_if(ids, [this](int32_t id) { return id >= vocab_size_; });
+    forced_.assign(ids.begin(), end);
+    knows_forced_ = true;
+  }
+  if (forced_.empty()) {
+    return std::nullopt;
+  }
+  const int32_t id = forced_.front();
+  forced_.pop_front();
+  matcher_.consume(id);
+  if (end_ && !end_->empty() && end_->front() == id) {
+    end_->erase(end_->begin());
+  } else {
+    end_.reset();
+    next_look_ = std::numeric_limits<int>::max();
+  }
+  return id;
 }
 
 std::optional<Constraint> make_constraint(const text::GenerateRequest& request, const text::Tokenizer* tokenizer,

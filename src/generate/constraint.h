@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <set>
@@ -32,6 +33,8 @@ class Constraint {
   int32_t settle(int32_t id, int left);
   /** Moves on by the token that came. */
   void consume(int32_t id);
+  /** The token that must come next, where that is known without the model; moves on by it. */
+  std::optional<int32_t> take_forced();
   /** The text is complete and nothing can follow: there is no token left to ask the model for. */
   bool is_finished() { return matcher_.is_stopped(); }
   /** A token was replaced: the model would have gone on. */
@@ -46,6 +49,8 @@ class Constraint {
   int vocab_size_;
   std::vector<uint32_t> words_;
   std::optional<std::vector<int32_t>> end_;  // tokens that would complete the text now, while they are nearly all left
+  std::deque<int32_t> forced_;     // tokens that must come next
+  bool knows_forced_ = false;      // they were asked for since a token was chosen
   int next_look_ = std::numeric_limits<int>::max();  // tokens left when the end is to be looked for again
   bool closed_ = false;
 };

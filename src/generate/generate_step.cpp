@@ -28,10 +28,39 @@ void clear_cache_at(int step) {
   }
 }
 
-bool GenerateStep::prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) {
+bool TokenSource::prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) {
   ids_.assign(prompt_ids.begin(), prompt_ids.end());
   chooser_.remember_prompt(prompt_ids);
   return sequence_.prefill(prompt_ids, options);
+}
+
+void TokenSource::take(const Step& step) {
+  ids_.push_back(step.id);
+  ready_.push_back(step);
+}
+
+/** The memory of a long forced part stays bounded. */
+void TokenSource::run_long_part() {
+  constexpr size_t kMostAtOnce = 512;
+  if (waiting().size() >= kMostAtOnce) {
+    const mx::array input = to_array(waiting());
+    mx::eval(sequence_.last_logits(input));
+    chooser_.remember(input);
+  }
+}
+
+Step TokenSource::next(int left) {
+  if (ready_.empty()) {
+    if (const auto forced = chooser_.forced()) {
+      run_long_part();
+      take(*forced);
+    } else {
+      advance(left);
+    }
+  }
+  const Step step = ready_.front();
+  ready_.pop_front();
+  return step;
 }
 
 Pending GenerateStep::start(const mx::array& input, int left) {
@@ -40,15 +69,13 @@ Pending GenerateStep::start(const mx::array& input, int left) {
   return chooser_.choose(logits, left);
 }
 
-Step GenerateStep::next(int left) {
-  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(to_array(std::span(ids_).last(1)), left);
+void GenerateStep::advance(int left) {
+  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(to_array(waiting()), left);
   if (left > 1 && !chooser_.is_constrained()) {
     ahead_ = start(now.id, left - 1);
   }
-  const Step step = chooser_.settle(now, left);
-  ids_.push_back(step.id);
+  take(chooser_.settle(now, left));
   clear_cache_at(steps_++);
-  return step;
 }
 
 }  // namespace burin::generate

@@ -2,6 +2,7 @@
 // Source: mlx-lm 0.32.2 generate.py.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,40 +15,56 @@ namespace burin::generate {
 /** Throws: InvalidArgument when a list of ids is empty or an id lies outside the vocabulary. */
 void check_ids(std::span<const int32_t> ids, int vocab_size);
 
-/** The tokens of one answer, one after another. */
+/** The tokens of one answer, one after another, on one sequence. Processors see the prompt and every token. */
 class TokenSource {
  public:
+  TokenSource(Sequence& sequence, TokenChooser chooser) : sequence_(sequence), chooser_(std::move(chooser)) {}
   virtual ~TokenSource() = default;
+  TokenSource(const TokenSource&) = delete;
+  TokenSource& operator=(const TokenSource&) = delete;
   /** Runs the prompt up to its last token, which is left for the first `next()`. False when cancelled on the way. */
-  virtual bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) = 0;
-  /** The next token of at most `left`, this one included. Throws: Corrupt when the logits are NaN. */
-  virtual Step next(int left) = 0;
+  bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options);
+  /**
+   * The next token of at most `left`, this one included. What a grammar forces comes without the model, which runs it
+   * together with the token behind which a choice is left. Throws: Corrupt when the logits are NaN.
+   */
+  Step next(int left);
   /** Tells the sequence which tokens it holds: for whoever continues it. */
-  virtual void finish() = 0;
+  void finish() { sequence_.set_tokens(ids_); }
   /** Tokens that were guessed, and those of them that were right. */
   virtual int draft_tokens() const { return 0; }
   virtual int accepted_tokens() const { return 0; }
+
+ protected:
+  /** One call of the model: chooses at least one token more. */
+  virtual void advance(int left) = 0;
+  void take(const Step& step);
+  /** What the model has not run yet: the newest token, and forced ones before it. */
+  std::span<const int32_t> waiting() const { return std::span(ids_).subspan(static_cast<size_t>(sequence_.size())); }
+
+  Sequence& sequence_;
+  TokenChooser chooser_;
+  std::vector<int32_t> ids_;  // prompt and answer
+
+ private:
+  void run_long_part();
+
+  std::deque<Step> ready_;  // chosen, not yet asked for
 };
 
-/** One sequence on one model. Processors see the prompt and every generated token. */
+/** One token for each call of the model. */
 class GenerateStep : public TokenSource {
  public:
-  GenerateStep(Sequence& sequence, TokenChooser chooser) : sequence_(sequence), chooser_(std::move(chooser)) {}
+  using TokenSource::TokenSource;
 
-  bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) override;
+ private:
   /**
    * Where more are left, the step after this one is queued before this one is read, so that its graph is built while
    * this one still runs: wasted only when the caller stops here.
    */
-  Step next(int left) override;
-  void finish() override { sequence_.set_tokens(ids_); }
-
- private:
+  void advance(int left) override;
   Pending start(const mx::array& input, int left);
 
-  Sequence& sequence_;
-  TokenChooser chooser_;
-  std::vector<int32_t> ids_;      // prompt and answer
   std::optional<Pending> ahead_;  // the next step, when it was queued already
   int steps_ = 0;
 };

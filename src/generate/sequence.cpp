@@ -51,10 +51,10 @@ mx::array Sequence::last_logits(const mx::array& ids) {
   return logits;
 }
 
-mx::array Sequence::logits(const mx::array& ids) {
-  const mx::array logits = model_.logits(mx::expand_dims(ids, 0), layers_);
+mx::array Sequence::logits(const mx::array& ids, int wanted) {
+  mx::array logits = model_.part_logits(ids, {{.cache = &layers_, .count = ids.shape(0), .wanted = wanted}});
   after_call();
-  return mx::squeeze(logits, 0);
+  return logits;
 }
 
 bool Sequence::prefill(std::span<const int32_t> ids, const PrefillOptions& options) {

@@ -36,8 +36,8 @@ class Sequence {
 
   /** Runs `ids` (L) and returns the logits (1, V) that follow the last one. */
   mx::array last_logits(const mx::array& ids);
-  /** Runs `ids` (L) and returns the logits (L, V) that follow each one. */
-  mx::array logits(const mx::array& ids);
+  /** Runs `ids` (L) and returns the logits (wanted, V) that follow the newest ones. */
+  mx::array logits(const mx::array& ids, int wanted);
   /** Runs those of `ids` that are not in the cache yet, but for the last one. False when cancelled on the way. */
   bool prefill(std::span<const int32_t> ids, const PrefillOptions& options);
 

@@ -4,15 +4,9 @@
 
 namespace burin::generate {
 
-bool SpeculativeStep::prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) {
-  ids_.assign(prompt_ids.begin(), prompt_ids.end());
-  chooser_.remember_prompt(prompt_ids);
-  return sequence_.prefill(prompt_ids, options);
-}
-
 std::vector<int32_t> SpeculativeStep::drafts(int left) {
   const int count = std::min(count_, left - 1);
-  if (count <= 0 || !sequence_.is_trimmable(count, count + 1)) {
+  if (count <= 0 || !sequence_.is_trimmable(count, count + static_cast<int>(waiting().size()))) {
     return {};
   }
   std::vector<int32_t> guesses = drafter_->draft(known_part(ids_), count);
@@ -21,24 +15,39 @@ std::vector<int32_t> SpeculativeStep::drafts(int left) {
   return guesses;
 }
 
+/** The logits behind the newest token and behind each guess. */
+mx::array SpeculativeStep::run(const std::vector<int32_t>& guesses) {
+  if (waiting().size() > 1) {
+    chooser_.remember(to_array(waiting().first(waiting().size() - 1)));
+  }
+  std::vector<int32_t> input(waiting().begin(), waiting().end());
+  input.insert(input.end(), guesses.begin(), guesses.end());
+  return guesses.empty() ? sequence_.last_logits(to_array(input))
+                         : sequence_.logits(to_array(input), static_cast<int>(guesses.size()) + 1);
+}
+
+/** The token behind the newest one, whose logits are (1, V). */
+Step SpeculativeStep::choose(const mx::array& logits, int left) {
+  chooser_.remember(to_array(std::span(ids_).last(1)));
+  if (const auto forced = chooser_.forced()) {
+    return *forced;
+  }
+  Pending pending = chooser_.choose(logits, left);
+  return chooser_.settle(pending, left);
+}
+
 void SpeculativeStep::advance(int left) {
   const std::vector<int32_t> guesses = drafts(left);
-  std::vector<int32_t> input{ids_.back()};
-  input.insert(input.end(), guesses.begin(), guesses.end());
-  const mx::array ids = to_array(input);
-  const mx::array rows = guesses.empty() ? sequence_.last_logits(ids) : sequence_.logits(ids);
+  const mx::array rows = run(guesses);
   size_t right = 0;
   for (int row = 0; row < rows.shape(0); ++row) {
-    chooser_.remember(mx::slice(ids, {row}, {row + 1}));
-    Pending pending = chooser_.choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)}), left - row);
-    const Step step = chooser_.settle(pending, left - row);
-    ready_.push_back(step);
-    ids_.push_back(step.id);
+    const Step step = choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)}), left - row);
+    take(step);
     if (right == guesses.size() || guesses[right] != step.id) {
       break;
     }
     ++right;
-    if (chooser_.is_finished()) {
+    if (step.completes) {
       break;
     }
   }
@@ -49,19 +58,6 @@ void SpeculativeStep::advance(int left) {
   draft_tokens_ += static_cast<int>(guesses.size());
   accepted_tokens_ += static_cast<int>(right);
   clear_cache_at(calls_++);
-}
-
-Step SpeculativeStep::next(int left) {
-  if (ready_.empty()) {
-    advance(left);
-  }
-  const Step step = ready_.front();
-  ready_.pop_front();
-  return step;
-}
-
-void SpeculativeStep::finish() {
-  sequence_.set_tokens(ids_);
 }
 
 }  // namespace burin::generate

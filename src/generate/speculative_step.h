@@ -4,8 +4,6 @@
 // matching of mlx-lm 0.32.2 generate.py, speculative_generate_step.
 #pragma once
 
-#include <deque>
-
 #include "generate/drafter.h"
 #include "generate/generate_step.h"
 
@@ -14,32 +12,24 @@ namespace burin::generate {
 class SpeculativeStep : public TokenSource {
  public:
   SpeculativeStep(Sequence& sequence, TokenChooser chooser, std::unique_ptr<Drafter> drafter, int num_draft_tokens)
-      : sequence_(sequence),
-        chooser_(std::move(chooser)),
+      : TokenSource(sequence, std::move(chooser)),
         drafter_(std::move(drafter)),
         most_(num_draft_tokens),
         count_(num_draft_tokens) {}
-
-  bool prefill(std::span<const int32_t> prompt_ids, const PrefillOptions& options) override;
-  Step next(int left) override;
-  void finish() override;
 
   int draft_tokens() const override { return draft_tokens_; }
   int accepted_tokens() const override { return accepted_tokens_; }
 
  private:
+  void advance(int left) override;
   /** Guesses that can be checked now: none where the sequence could not take a wrong one back. */
   std::vector<int32_t> drafts(int left);
-  /** One call of the model; fills `ready_`. */
-  void advance(int left);
+  mx::array run(const std::vector<int32_t>& guesses);
+  Step choose(const mx::array& logits, int left);
 
-  Sequence& sequence_;
-  TokenChooser chooser_;
   std::unique_ptr<Drafter> drafter_;
   int most_;
-  int count_;                 // tokens to guess next: more after right guesses, fewer after wrong ones
-  std::vector<int32_t> ids_;  // prompt and answer; the last one is not run yet
-  std::deque<Step> ready_;    // chosen, not yet asked for
+  int count_;  // tokens to guess next: more after right guesses, fewer after wrong ones
   int draft_tokens_ = 0;
   int accepted_tokens_ = 0;
   int calls_ = 0;

@@ -205,7 +205,7 @@ class Answer {
     TokenEvent event{.text = text_.add(step.id), .id = step.id, .logprob = step.logprob};
     if (text_.stopped()) {
       event.finish_reason = FinishReason::Stop;
-    } else if (constraint_ && constraint_->is_finished()) {
+    } else if (step.completes) {
       event.text += text_.finish();
       event.finish_reason = complete();
     } else if (static_cast<int>(result_.tokens.size()) >= limit_) {

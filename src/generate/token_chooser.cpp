@@ -50,6 +50,11 @@ Pending TokenChooser::choose(const mx::array& logits, int left) const {
   return {.id = id, .logprobs = logprobs, .logprob = logprob};
 }
 
+std::optional<Step> TokenChooser::forced() const {
+  const auto id = is_constrained() ? options_.constraint->take_forced() : std::nullopt;
+  return id ? std::optional(Step{.id = *id, .completes = options_.constraint->is_finished()}) : std::nullopt;
+}
+
 Step TokenChooser::settle(Pending& pending, int left) const {
   Step step = pending.wait();
   if (!is_constrained()) {
@@ -59,6 +64,7 @@ Step TokenChooser::settle(Pending& pending, int left) const {
     step = {.id = id, .logprob = mx::astype(mx::take(pending.logprobs, mx::array(id), -1), mx::float32).item<float>()};
   }
   options_.constraint->consume(step.id);
+  step.completes = options_.constraint->is_finished();
   return step;
 }
 

@@ -13,7 +13,8 @@ namespace burin::generate {
 
 struct Step {
   int32_t id = -1;
-  float logprob = 0.0F;  // of the processed logits, before any filter and temperature
+  float logprob = 0.0F;    // of the processed logits, before any filter and temperature
+  bool completes = false;  // with it a grammar is complete, and nothing can follow
 };
 
 /** A step that may still be computed. */
@@ -48,10 +49,10 @@ class TokenChooser {
   Pending choose(const mx::array& logits, int left) const;
   /** Waits for the token, which a grammar may replace to be complete in time, and moves the grammar on by it. */
   Step settle(Pending& pending, int left) const;
+  /** The token that a grammar leaves no choice about, which needs no logits; moves the grammar on by it. */
+  std::optional<Step> forced() const;
   /** A mask needs the token before it: nothing can be queued ahead. */
   bool is_constrained() const { return options_.constraint != nullptr; }
-  /** The grammar is complete: no token can follow. */
-  bool is_finished() const { return is_constrained() && options_.constraint->is_finished(); }
 
  private:
   Options options_;

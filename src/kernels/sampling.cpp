@@ -45,6 +45,20 @@ float log_sum_exp(const float* x, int64_t columns) {
   return std::isfinite(top) ? top + static_cast<float>(std::log(sum_exponentials(x, columns, top))) : top;
 }
 
+/** Most words of a grammar's mask allow nothing or all of their tokens. */
+void keep_allowed_word(const float* x, uint32_t word, int64_t count, float* out) {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  if (word == 0) {
+    std::fill_n(out, count, kNever);
+  } else if (word == ~uint32_t{0}) {
+    std::copy_n(x, count, out);
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      out[i] = (word >> i & 1U) != 0 ? x[i] : kNever;
+    }
+  }
+}
+
 /** The least log-probability that stays: from the top down until what is above makes up `mass`. */
 float least_kept(const float* x, int64_t columns, float mass) {
   std::vector<float> likely;
@@ -102,6 +116,16 @@ void keep_mass(const float* logprobs, int64_t rows, int64_t columns, double shar
     const float least = least_kept(from, columns, mass);
     std::transform(from, from + columns, out + r * columns,
                    [least](float value) { return value < least ? -std::numeric_limits<float>::infinity() : value; });
+  }
+}
+
+void keep_allowed(const float* x, const uint32_t* words, int64_t rows, int64_t columns, float* out) {
+  constexpr int64_t kBits = 32;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t begin = 0; begin < columns; begin += kBits) {
+      const int64_t at = r * columns + begin;
+      keep_allowed_word(x + at, *words++, std::min(kBits, columns - begin), out + at);
+    }
   }
 }
 

@@ -15,4 +15,8 @@ void keep_largest(const float* x, int64_t rows, int64_t columns, int64_t k, floa
  * elsewhere. Equal ones stay together. Shapes: logprobs, out (rows, columns). */
 void keep_mass(const float* logprobs, int64_t rows, int64_t columns, double share, float* out);
 
+/** What the bits of `words` allow, lowest bit first; minus infinity elsewhere.
+ * Shapes: x, out (rows, columns), words (rows, columns / 32 rounded up). */
+void keep_allowed(const float* x, const uint32_t* words, int64_t rows, int64_t columns, float* out);
+
 }  // namespace burin::kernels

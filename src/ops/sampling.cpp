@@ -42,6 +42,13 @@ mx::array stock_keep_mass(const mx::array& logprobs, double share) {
                    logprobs);
 }
 
+mx::array stock_keep_allowed(const mx::array& x, const mx::array& words) {
+  const mx::array places = mx::arange(32, mx::uint32);
+  const mx::array bits = mx::bitwise_and(mx::right_shift(mx::expand_dims(words, -1), places), mx::array(1U));
+  const mx::array all = mx::reshape(mx::not_equal(bits, mx::array(0U)), {x.shape(0), -1});
+  return mx::where(mx::slice(all, {0, 0}, x.shape()), x, scalar_like(-std::numeric_limits<float>::infinity(), x));
+}
+
 bool has_kernel(const mx::array& x) {
   return on_cpu() && x.dtype() == mx::float32 && x.ndim() == 2;
 }
@@ -77,6 +84,23 @@ mx::array keep_mass(const mx::array& logprobs, double share) {
   };
   return by_rows("KeepMass", logprobs, kernel,
                  [share](const std::vector<mx::array>& inputs) { return stock_keep_mass(inputs[0], share); });
+}
+
+mx::array keep_allowed(const mx::array& x, const mx::array& words) {
+  const bool fits = x.ndim() == 2 && words.ndim() == 2 && words.dtype() == mx::uint32 &&
+                    words.shape(0) == x.shape(0) && words.shape(1) == (x.shape(1) + 31) / 32;
+  require(fits, "keep_allowed", "one bit for each element is needed");
+  if (!has_kernel(x)) {
+    return stock_keep_allowed(x, words);
+  }
+  const auto prepare = [](const std::vector<mx::array>& inputs, mx::array& out) {
+    return [x = Elements<float>(inputs[0]), words = Elements<uint32_t>(inputs[1]), to = out.data<float>(),
+            rows = int64_t{out.shape(0)}, columns = int64_t{out.shape(1)}] {
+      kernels::keep_allowed(x.get(), words.get(), rows, columns, to);
+    };
+  };
+  return apply("KeepAllowed", x.shape(), std::vector<mx::array>{x, words}, prepare,
+               [](const std::vector<mx::array>& inputs) { return stock_keep_allowed(inputs[0], inputs[1]); });
 }
 
 }  // namespace burin::ops

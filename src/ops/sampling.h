@@ -15,4 +15,8 @@ mx::array keep_largest(const mx::array& x, int k);
  * stay. Shapes: logprobs (B, V) -> (B, V). */
 mx::array keep_mass(const mx::array& logprobs, double share);
 
+/** The elements whose bits are set in `words`, lowest bit first; minus infinity elsewhere.
+ * Shapes: x (B, V), words (B, V / 32 rounded up) uint32 -> (B, V). */
+mx::array keep_allowed(const mx::array& x, const mx::array& words);
+
 }  // namespace burin::ops

@@ -94,17 +94,12 @@ void GrammarMatcher::consume(int32_t id) {
   check_bridge(burin_matcher_consume(handle_.get(), id, buffer.out()), buffer, "grammar");
 }
 
-void GrammarMatcher::rollback(int count) {
-  BURIN_CHECK(count >= 0);
-  BridgeBuffer buffer;
-  check_bridge(burin_matcher_rollback(handle_.get(), static_cast<size_t>(count), buffer.out()), buffer, "grammar");
-}
-
-std::optional<std::vector<int32_t>> GrammarMatcher::closing(std::optional<int32_t> first, int most) const {
+std::optional<std::vector<int32_t>> GrammarMatcher::closing(const WantedEnd& wanted) {
   BridgeBuffer buffer;
   bool found = false;
-  const int32_t status = burin_matcher_closing(handle_.get(), first.value_or(-1),
-                                               static_cast<size_t>(std::max(most, 0)), &found, buffer.out());
+  const int32_t status =
+      burin_matcher_closing(handle_.get(), wanted.first.value_or(-1), wanted.known.data(), wanted.known.size(),
+                            static_cast<size_t>(std::max(wanted.most, 0)), &found, buffer.out());
   check_bridge(status, buffer, "grammar");
   return found ? std::optional(ids_of(buffer.text())) : std::nullopt;
 }

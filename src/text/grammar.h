@@ -58,13 +58,17 @@ class GrammarMatcher {
   void mask(std::span<uint32_t> words);
   /** Throws: InvalidArgument for a token that the mask does not allow. */
   void consume(int32_t id);
-  /** Takes back the newest `count` tokens. */
-  void rollback(int count);
+  /** An end of at most `most` tokens, behind the token `first` if one is given; `known` was one without it. */
+  struct WantedEnd {
+    std::optional<int32_t> first;
+    std::span<const int32_t> known;
+    int most = 0;
+  };
   /**
-   * At most `most` tokens that complete an answer in JSON, after the token `first` if one is given: not the fewest, but
-   * few. None where no such end is known, where `first` may not come, and for patterns and Lark grammars.
+   * Tokens that complete an answer in JSON: not the fewest, but few, and those of `known` where they still do. None
+   * where no such end is known, where `first` may not come, and for patterns and Lark grammars.
    */
-  std::optional<std::vector<int32_t>> closing(std::optional<int32_t> first, int most) const;
+  std::optional<std::vector<int32_t>> closing(const WantedEnd& wanted);
   /** Tokens that must come next, in this order, as far as that is known now; often none. */
   std::vector<int32_t> forced();
 

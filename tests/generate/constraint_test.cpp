@@ -10,6 +10,7 @@
 #include "byte_level.h"
 #include "fake_model.h"
 #include "folder.h"
+#include "generate/prompt_cache.h"
 #include "generate/stream.h"
 
 namespace burin::generate {
@@ -65,9 +66,78 @@ TEST_F(Constrained, EndsAtTheModelsEndOnlyWhenComplete) {
 TEST_F(Constrained, CallsTheModelNoMoreOnceNothingCanFollow) {
   FakeModel model(kPadded, [](int32_t) { return 'a'; });
   model.facts_.eos_token_ids = {kEnd};
-  const auto result = generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::Regex, "aaa"), nullptr);
+  const auto result = generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::Regex, "[ab]{3}"), nullptr);
   EXPECT_EQ(result.finish_reason, FinishReason::Stop);
   EXPECT_EQ(model.calls.size(), result.tokens.size());
+}
+
+TEST_F(Constrained, RunsWhatIsForcedTogetherWithTheNextChoice) {
+  FakeModel model(kPadded, [](int32_t id) { return id == '=' ? '7' : 'z'; });
+  model.facts_.eos_token_ids = {kEnd};
+  std::string streamed;
+  const auto result = generate({.model = model, .tokenizer = &tokenizer_},
+                               request(Kind::Regex, "width=[0-9], height=[0-9]!"), [&](const TokenEvent& event) {
+                                 streamed += event.text;
+                                 return true;
+                               });
+  EXPECT_EQ(result.text, "width=7, height=7!");
+  EXPECT_EQ(streamed, result.text);
+  EXPECT_EQ(result.tokens.size(), result.text.size());
+  EXPECT_EQ(result.finish_reason, FinishReason::Stop);
+  EXPECT_EQ(model.calls, (std::vector<int>{7, 10}));  // "?width=" and "7, height="
+}
+
+TEST_F(Constrained, ALongForcedPartIsRunInPieces) {
+  FakeModel model(kPadded, [](int32_t) { return 'b'; });
+  model.facts_.eos_token_ids = {kEnd};
+  auto long_part = request(Kind::Regex, std::string(1500, 'z') + "[ab]");
+  long_part.max_tokens = 2000;
+  EXPECT_EQ(generate({.model = model, .tokenizer = &tokenizer_}, long_part, nullptr).text,
+            std::string(1500, 'z') + "b");
+  EXPECT_EQ(model.calls, (std::vector<int>{512, 512, 477}));
+}
+
+TEST_F(Constrained, AForcedPartCanBeCutAndStopped) {
+  auto cut = request(Kind::Regex, "abcdef[gh]");
+  cut.max_tokens = 3;
+  EXPECT_EQ(answer(cut, [](int32_t) { return 'g'; }).finish_reason, FinishReason::Length);
+  auto stopped = request(Kind::Regex, "x=y=[gh]");
+  stopped.stop = {"y"};
+  const auto result = answer(stopped, [](int32_t) { return 'g'; });
+  EXPECT_EQ(result.text, "x=");
+  EXPECT_EQ(result.finish_reason, FinishReason::Stop);
+}
+
+TEST_F(Constrained, ACacheGoesOnBehindAForcedPart) {
+  FakeModel model(kPadded, [](int32_t) { return 'g'; });
+  model.facts_.eos_token_ids = {kEnd};
+  PromptCache cache(model, {});
+  auto first = request(Kind::Regex, "x=[gh] end");
+  first.cache = &cache;
+  const auto result = generate({.model = model, .tokenizer = &tokenizer_}, first, nullptr);
+  EXPECT_EQ(result.text, "x=g end");
+  EXPECT_EQ(cache.size(), 3);  // "?x=": what follows was not run
+  auto next = request(Kind::Regex, "[gh]");
+  next.prompt_ids = {'?', 'x', '=', 'g', ' ', 'e', 'n', 'd'};
+  next.cache = &cache;
+  EXPECT_EQ(generate({.model = model, .tokenizer = &tokenizer_}, next, nullptr).cached_tokens, 3);
+}
+
+/** The model wants b after a, c after b and a after c, and guesses are right. */
+TEST_F(Constrained, GuessesCompleteAnAnswerToItsEnd) {
+  for (const char* grammar : {"[abc]{8}", "[abc]{3}=[abc]{3}!", "[abc]{2}c[abc]abc[abc]{9}"}) {
+    auto plain = request(Kind::Regex, grammar);
+    plain.prompt_ids = {'a', 'b', 'c', 'a', 'b', 'c'};
+    auto guessed = plain;
+    guessed.speculation = {.method = text::DraftMethod::PromptLookup, .num_draft_tokens = 5};
+    const auto next = [](int32_t id) { return id == 'a' ? 'b' : id == 'b' ? 'c' : 'a'; };
+    const auto expected = answer(plain, next);
+    const auto result = answer(guessed, next);
+    EXPECT_EQ(expected.finish_reason, FinishReason::Stop);
+    EXPECT_EQ(result.text, expected.text);
+    EXPECT_EQ(result.finish_reason, expected.finish_reason);
+    EXPECT_GT(result.accepted_tokens, 0) << grammar;
+  }
 }
 
 TEST_F(Constrained, SaysLengthWhenItWasCut) {

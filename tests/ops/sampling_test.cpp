@@ -71,5 +71,35 @@ TEST(KeepMass, EqualTokensAndExcludedOnes) {
   EXPECT_TRUE(mx::array_equal(keep_mass(logprobs, 0.9999), logprobs).item<bool>());
 }
 
+TEST(KeepAllowed, KeepsWhatHasItsBit) {
+  for (const int n : {1, 31, 32, 33, 1000}) {
+    const int width = (n + 31) / 32;
+    mx::array x = normal({2, n}, 7);
+    mx::eval(x);
+    std::vector<uint32_t> words;
+    std::vector<float> expected;
+    for (int row = 0; row < 2; ++row) {
+      for (int w = 0; w < width; ++w) {
+        words.push_back(w % 3 == 0 ? 0x80000001U * (w + 3U) : w % 3 == 1 ? 0U : ~0U);
+      }
+      for (int i = 0; i < n; ++i) {
+        const bool kept = (words[row * width + i / 32] >> (i % 32) & 1U) != 0;
+        expected.push_back(kept ? x.data<float>()[row * n + i] : -kInfinity);
+      }
+    }
+    const mx::array out = keep_allowed(x, mx::array(words.data(), {2, width}, mx::uint32));
+    EXPECT_TRUE(mx::array_equal(out, mx::array(expected.data(), {2, n})).item<bool>()) << n;
+    const mx::array half = mx::astype(x, mx::float16);  // no kernel: the stock form
+    const mx::array stock = keep_allowed(half, mx::array(words.data(), {2, width}, mx::uint32));
+    EXPECT_TRUE(mx::array_equal(mx::isinf(stock), mx::isinf(out)).item<bool>()) << n;
+  }
+}
+
+TEST(KeepAllowed, NeedsABitForEachElement) {
+  const mx::array x = normal({1, 33}, 1);
+  EXPECT_THROW(keep_allowed(x, mx::array({1U}, {1, 1})), Error);
+  EXPECT_THROW(keep_allowed(x, mx::array({1.0F, 1.0F}, {1, 2})), Error);
+}
+
 }  // namespace
 }  // namespace burin::ops

@@ -1,5 +1,6 @@
 #include "text/grammar.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -95,20 +96,6 @@ TEST_F(GrammarOf, RefusesATokenThatTheMaskForbids) {
   EXPECT_THROW(m.consume('a'), Error);  // the error stays
 }
 
-TEST_F(GrammarOf, TakesTokensBack) {
-  GrammarMatcher m = matcher(Kind::Regex, "abcd");
-  m.consume('a');
-  const std::vector<uint32_t> before = mask(m);
-  m.consume('b');
-  m.consume('c');
-  m.consume('d');
-  EXPECT_TRUE(m.is_stopped());
-  m.rollback(3);
-  EXPECT_FALSE(m.is_stopped());
-  EXPECT_EQ(mask(m), before);
-  EXPECT_THROW(m.rollback(5), Error);
-}
-
 TEST_F(GrammarOf, KnowsWhatIsForced) {
   GrammarMatcher m = matcher(Kind::Regex, "x=[0-9]");
   EXPECT_EQ(m.forced(), (std::vector<int32_t>{'x', '='}));
@@ -140,7 +127,7 @@ std::string ending(GrammarMatcher matcher, const std::string& begun, int most = 
   for (const char byte : begun) {
     matcher.consume(static_cast<unsigned char>(byte));
   }
-  const auto ids = matcher.closing(std::nullopt, most);
+  const auto ids = matcher.closing({.most = most});
   if (!ids) {
     return "none";
   }
@@ -180,10 +167,28 @@ TEST_F(GrammarOf, KnowsNoEndThatIsTooLongOrNotJson) {
 
 TEST_F(GrammarOf, EndsAfterATokenThatMayCome) {
   GrammarMatcher m = schema({{"type", "array"}});
-  EXPECT_EQ(m.closing('[', 1), (std::vector<int32_t>{']'}));
-  EXPECT_EQ(m.closing('[', 0), std::nullopt);
-  EXPECT_EQ(m.closing('{', 9), std::nullopt);
+  EXPECT_EQ(m.closing({.first = '[', .most = 1}), (std::vector<int32_t>{']'}));
+  EXPECT_EQ(m.closing({.first = '[', .most = 0}), std::nullopt);
+  EXPECT_EQ(m.closing({.first = '{', .most = 9}), std::nullopt);
   EXPECT_TRUE(allows(m, '['));  // looking ahead moves nothing
+  m.consume('[');
+  EXPECT_EQ(m.closing({.most = 9}), (std::vector<int32_t>{']'}));  // and follows the answer
+}
+
+TEST_F(GrammarOf, KeepsWhatStillEnds) {
+  GrammarMatcher m = schema({{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 3}}}});
+  m.consume('[');
+  m.consume('"');
+  const std::vector<int32_t> known{'x', 'y', 'z', '"', ']'};
+  const auto ids = [](const char* text) { return std::vector<int32_t>(text, text + std::strlen(text)); };
+  EXPECT_EQ(m.closing({.first = 'q', .known = known, .most = 9}), ids("yz\"]"));  // q stands for x
+  EXPECT_EQ(m.closing({.first = 'q', .known = known, .most = 2}), std::nullopt);
+  m.consume('a');
+  m.consume('b');
+  m.consume('c');
+  EXPECT_EQ(m.closing({.first = 'd', .known = ids("\"]"), .most = 9}), ids("\"]"));  // d comes between
+  EXPECT_EQ(m.closing({.first = '"', .known = ids("\"]"), .most = 9}), ids("]"));
+  EXPECT_EQ(m.closing({.first = 'd', .known = ids("]"), .most = 9}), ids("\"]"));  // this ended nothing
 }
 
 TEST_F(GrammarOf, HoldsObjectsToTheirSchema) {

@@ -1,10 +1,10 @@
 //! A short end of an answer in JSON, for when its tokens run out. Not the shortest: at each place the first token that
 //! the grammar allows in an order that ends strings, lists and objects as soon as they may end.
 
-use llguidance::toktrie::{TokTrie, TokenId};
+use llguidance::toktrie::{TokTrie, TokenId, INVALID_TOKEN};
+use llguidance::Matcher;
 
-use crate::failure::Result;
-use crate::grammar::Matcher;
+use crate::failure::{invalid, Result};
 
 /// Where in a JSON text its next byte stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,28 +91,141 @@ impl Order {
         Order { word: sorted(rank_word), mark: sorted(rank_mark), between: sorted(rank_between) }
     }
 
-    fn first(&self, place: Place, turn: usize, allowed: &[u32]) -> Option<TokenId> {
-        let ids = match (place.in_string, turn % 2) {
+    /// The tokens to try in this order, the `turn`-th of an end.
+    fn ids(&self, place: Place, turn: usize) -> &[TokenId] {
+        match (place.in_string, turn % 2) {
             (true, 0) => &self.word,
             (true, _) => &self.mark,
             _ => &self.between,
-        };
-        ids.iter().copied().find(|id| allowed.get(*id as usize / 32).is_some_and(|word| word >> (id % 32) & 1 == 1))
+        }
     }
 }
 
-/// At most `most` tokens that complete the text of `matcher`; none where this order finds no such end.
-pub fn closing(matcher: &mut Matcher, order: &Order, most: usize) -> Result<Option<Vec<TokenId>>> {
-    let mut ids = Vec::new();
-    let mut allowed = vec![0; matcher.mask_words()];
-    while !matcher.is_accepting()? {
-        if ids.len() == most {
+/// Candidates that are tried one by one before a whole mask is asked for, which takes as long as a hundred of them.
+const TRIED: usize = 32;
+/// Tokens of an end after which a mask is asked for all the same: only with one does the lexer get new fuel.
+const FUELLED: usize = 16;
+/// So many tokens of an end may be contained in one of the model's.
+const CONTAINED: usize = 4;
+
+/// What ends are made of.
+pub struct Parts<'a> {
+    pub trie: &'a TokTrie,
+    pub order: &'a Order,
+    /// Tokens that may not be the answer's first.
+    pub never_first: &'a [TokenId],
+}
+
+/// An end to look for: of at most `most` tokens, behind the token `first` if there is one. `known` completed the
+/// answer without it.
+pub struct Wanted<'a> {
+    pub first: Option<TokenId>,
+    pub known: &'a [TokenId],
+    pub most: usize,
+}
+
+/// Looks beside an answer. What its lexer learns stays from search to search, and neither that nor a failure reaches
+/// the answer's own matcher.
+pub struct Ahead {
+    matcher: Matcher,
+    place: Place,
+    consumed: usize,
+}
+
+impl Ahead {
+    /// Where `matcher` is after `consumed` tokens.
+    pub fn new(matcher: &Matcher, place: Place, consumed: usize) -> Ahead {
+        Ahead { matcher: matcher.deep_clone(), place, consumed }
+    }
+
+    /// Goes on to where the answer is after all its `tokens`.
+    pub fn follow(&mut self, trie: &TokTrie, tokens: &[TokenId]) -> Result<()> {
+        for id in &tokens[self.consumed..] {
+            self.consume(trie, *id)?;
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self, trie: &TokTrie, id: TokenId) -> Result<()> {
+        self.matcher.consume_token(id).map_err(invalid)?;
+        self.place = self.place.after(trie.token(id));
+        self.consumed += 1;
+        Ok(())
+    }
+
+    /// None where the order finds no such end, or the first token may not come.
+    pub fn closing(&mut self, parts: &Parts, wanted: &Wanted) -> Result<Option<Vec<TokenId>>> {
+        if let Some(first) = wanted.first {
+            if let Some(kept) = self.kept(parts.trie, first, wanted)? {
+                return Ok(Some(kept));
+            }
+            if !self.allows(&[first])? {
+                return Ok(None);
+            }
+        }
+        let (matcher, place, consumed) = (self.matcher.clone(), self.place, self.consumed);
+        let mut end = Ahead { matcher, place, consumed };
+        if let Some(first) = wanted.first {
+            end.consume(parts.trie, first)?;
+        }
+        end.walk(parts, wanted.most)
+    }
+
+    fn allows(&mut self, ids: &[TokenId]) -> Result<bool> {
+        Ok(self.matcher.validate_tokens(ids).map_err(invalid)? == ids.len())
+    }
+
+    /// What of the known end still completes the answer: without what `first` has of it, or all where `first` came
+    /// between.
+    fn kept(&mut self, trie: &TokTrie, first: TokenId, wanted: &Wanted) -> Result<Option<Vec<TokenId>>> {
+        let (known, end) = (wanted.known, trie.eos_token());
+        if known.is_empty() || end == INVALID_TOKEN {
             return Ok(None);
         }
-        matcher.mask(&mut allowed)?;
-        let Some(id) = order.first(matcher.place(), ids.len(), &allowed) else { return Ok(None) };
-        matcher.consume(id)?;
-        ids.push(id);
+        for skipped in [1, 0].into_iter().chain(2..=CONTAINED.min(known.len())) {
+            let rest = &known[skipped..];
+            let ids = [&[first], rest, &[end]].concat();
+            if rest.len() <= wanted.most && self.allows(&ids)? {
+                return Ok(Some(rest.to_vec()));
+            }
+        }
+        Ok(None)
     }
-    Ok(Some(ids))
+
+    /// The tokens of an end from here; the matcher is at the end then.
+    fn walk(&mut self, parts: &Parts, most: usize) -> Result<Option<Vec<TokenId>>> {
+        let mut ids = Vec::new();
+        while !self.matcher.is_stopped() && !self.matcher.is_accepting().map_err(invalid)? {
+            let mut next = self.matcher.compute_ff_tokens();
+            if next.is_empty() {
+                match self.first_allowed(parts, ids.len())? {
+                    Some(id) => next.push(id),
+                    None => return Ok(None),
+                }
+            }
+            if ids.len() + next.len() > most {
+                return Ok(None);
+            }
+            for id in next {
+                self.consume(parts.trie, id)?;
+                ids.push(id);
+            }
+        }
+        Ok(Some(ids))
+    }
+
+    /// The first token of the order that may come next, the `turn`-th of an end.
+    fn first_allowed(&mut self, parts: &Parts, turn: usize) -> Result<Option<TokenId>> {
+        let barred: &[TokenId] = if self.consumed == 0 { parts.never_first } else { &[] };
+        let ids = parts.order.ids(self.place, turn);
+        if turn % FUELLED != FUELLED - 1 {
+            for id in ids.iter().take(TRIED).filter(|id| !barred.contains(id)) {
+                if self.allows(&[*id])? {
+                    return Ok(Some(*id));
+                }
+            }
+        }
+        let mask = self.matcher.compute_mask().map_err(invalid)?;
+        Ok(ids.iter().copied().find(|id| mask.is_allowed(*id) && !barred.contains(id)))
+    }
 }

@@ -9,7 +9,7 @@ use llguidance::toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, Tok
 use llguidance::{Logger, ParserFactory};
 use serde_json::Value;
 
-use crate::closing::{closing, Order, Place};
+use crate::closing::{Ahead, Order, Parts, Place, Wanted};
 use crate::failure::{exhausted, invalid, unsupported, Failure, Result, Status};
 use crate::schema;
 use crate::screen::with_stack;
@@ -249,8 +249,10 @@ pub struct Matcher {
     vocabulary: Arc<Vocabulary>,
     matcher: llguidance::Matcher,
     is_json: bool,
-    /// Before each token, and after the newest.
-    places: Vec<Place>,
+    tokens: Vec<TokenId>,
+    /// In an answer that is JSON.
+    place: Place,
+    ahead: Option<Ahead>,
 }
 
 impl Matcher {
@@ -259,41 +261,32 @@ impl Matcher {
             vocabulary: Arc::clone(&grammar.vocabulary),
             matcher: grammar.start.deep_clone(),
             is_json: grammar.is_json,
-            places: vec![Place::default()],
+            tokens: Vec::new(),
+            place: Place::default(),
+            ahead: None,
         }
     }
 
-    fn consumed(&self) -> usize {
-        self.places.len() - 1
-    }
-
-    /// In an answer that is JSON.
-    pub fn place(&self) -> Place {
-        self.places[self.consumed()]
-    }
-
-    pub fn mask_words(&self) -> usize {
-        self.vocabulary.trie().vocab_size().div_ceil(32)
-    }
-
-    /// At most `most` tokens that complete an answer in JSON, its next token being `first` if there is one. None where
-    /// no such end is found, for `first` that may not come, and for other grammars.
-    pub fn closing(&self, first: Option<u32>, most: usize) -> Option<Vec<TokenId>> {
+    /// Tokens that complete an answer in JSON. None where no such end is found, and for other grammars.
+    pub fn closing(&mut self, wanted: &Wanted) -> Option<Vec<TokenId>> {
         if !self.is_json {
             return None;
         }
-        let order = self.vocabulary.closing_order.get_or_init(|| Order::new(self.vocabulary.trie()));
-        let mut ahead = Matcher {
-            vocabulary: Arc::clone(&self.vocabulary),
-            matcher: self.matcher.deep_clone(),
-            is_json: true,
-            // Of the places behind it only whether there are any counts: never_first is about the first token.
-            places: vec![self.place(); self.places.len().min(2)],
-        };
-        if let Some(id) = first {
-            ahead.consume(id).ok()?;
-        }
-        if ahead.is_stopped() { Some(Vec::new()) } else { closing(&mut ahead, order, most).ok()? }
+        const TRIES: usize = 2; // a look ahead that ran out of its lexer's fuel is begun anew
+        (0..TRIES).find_map(|_| self.look_ahead(wanted).ok()).flatten()
+    }
+
+    fn look_ahead(&mut self, wanted: &Wanted) -> Result<Option<Vec<TokenId>>> {
+        let vocabulary = Arc::clone(&self.vocabulary);
+        let trie = vocabulary.trie();
+        let order = vocabulary.closing_order.get_or_init(|| Order::new(trie));
+        let parts = Parts { trie, order, never_first: &vocabulary.never_first };
+        let ahead = self.ahead.take();
+        let mut ahead = ahead.unwrap_or_else(|| Ahead::new(&self.matcher, self.place, self.tokens.len()));
+        ahead.follow(trie, &self.tokens)?;
+        let found = ahead.closing(&parts, wanted)?;
+        self.ahead = Some(ahead);
+        Ok(found)
     }
 
     fn failure(&self, error: impl std::fmt::Display) -> Failure {
@@ -302,7 +295,7 @@ impl Matcher {
             return unsupported("the tokenizer has no token for what the grammar needs next");
         }
         let failure = failure(&text);
-        Failure { message: format!("after {} tokens: {}", self.consumed(), failure.message), ..failure }
+        Failure { message: format!("after {} tokens: {}", self.tokens.len(), failure.message), ..failure }
     }
 
     /// One bit for each token that may come next, lowest first; ids above the vocabulary stay 0. When the text is
@@ -313,7 +306,7 @@ impl Matcher {
         let count = words.len().min(out.len());
         out.fill(0);
         out[..count].copy_from_slice(&words[..count]);
-        if self.consumed() == 0 {
+        if self.tokens.is_empty() {
             for id in &self.vocabulary.never_first {
                 if let Some(word) = out.get_mut(*id as usize / 32) {
                     *word &= !(1 << (id % 32));
@@ -325,19 +318,16 @@ impl Matcher {
 
     pub fn consume(&mut self, id: u32) -> Result<()> {
         self.matcher.consume_token(id).map_err(|e| self.failure(e))?;
-        self.places.push(self.place().after(self.vocabulary.trie().token(id)));
-        Ok(())
-    }
-
-    pub fn rollback(&mut self, count: usize) -> Result<()> {
-        self.matcher.rollback(count).map_err(|e| self.failure(e))?;
-        self.places.truncate(self.places.len() - count);
+        self.place = self.place.after(self.vocabulary.trie().token(id));
+        self.tokens.push(id);
         Ok(())
     }
 
     /// Tokens that must come next in this order, as far as that is known; often none.
     pub fn forced(&mut self) -> Vec<u32> {
-        if self.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() }
+        let ids = if self.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() };
+        let barred = |id| self.tokens.is_empty() && self.vocabulary.never_first.contains(id);
+        if ids.first().is_some_and(barred) { Vec::new() } else { ids }
     }
 
     pub fn is_accepting(&mut self) -> Result<bool> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::abi::{deliver, deliver_object, guarded, Buffer, Text};
+use crate::closing::Wanted;
 use crate::failure::{invalid, Result, Status};
 use crate::grammar::{Grammar, Kind, Matcher, Vocabulary};
 use crate::tokenizer::Tokenizer;
@@ -100,24 +101,21 @@ pub unsafe extern "C" fn burin_matcher_consume(matcher: *mut Matcher, id: i32, o
 
 #[no_mangle]
 pub unsafe extern "C" fn burin_matcher_closing(
-    matcher: *const Matcher,
+    matcher: *mut Matcher,
     first: i32,
+    known: *const i32,
+    count: usize,
     most: usize,
     found: *mut bool,
     out: *mut Buffer,
 ) -> i32 {
     let result = guarded(Status::Internal, || {
-        let ids = (*matcher).closing(u32::try_from(first).ok(), most);
+        let known = slice(known, count).iter().map(|id| token_id(*id)).collect::<Result<Vec<u32>>>()?;
+        let ids = (*matcher).closing(&Wanted { first: u32::try_from(first).ok(), known: &known, most });
         *found = ids.is_some();
         Ok(bytes_of(&ids.unwrap_or_default()))
     });
     deliver(out, result)
-}
-
-#[no_mangle]
-pub unsafe extern "C" fn burin_matcher_rollback(matcher: *mut Matcher, count: usize, out: *mut Buffer) -> i32 {
-    let result = guarded(Status::Internal, || (*matcher).rollback(count));
-    deliver(out, result.map(|()| Vec::new()))
 }
 
 #[no_mangle]
