@@ -51,7 +51,8 @@ int32_t Constraint::settle(int32_t id, int left) {
   if (!end_->empty() && end_->front() == id) {
     return follow_end();
   }
-  if (auto end = matcher_.closing({.first = id, .known = *end_, .most = left - 1})) {
+  // An end that was begun leaves no room: hardly a token has a shorter one than what is left of it.
+  if (auto end = matcher_.closing({.first = id, .known = *end_, .is_known = closed_, .most = left - 1})) {
     end_ = std::move(end);
     return id;
   }

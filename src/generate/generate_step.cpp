@@ -49,14 +49,18 @@ void TokenSource::run_long_part() {
   }
 }
 
+std::optional<Step> TokenSource::take_forced() {
+  const auto forced = chooser_.forced();
+  if (forced) {
+    run_long_part();
+    take(*forced);
+  }
+  return forced;
+}
+
 Step TokenSource::next(int left) {
-  if (ready_.empty()) {
-    if (const auto forced = chooser_.forced()) {
-      run_long_part();
-      take(*forced);
-    } else {
-      advance(left);
-    }
+  if (ready_.empty() && !take_forced()) {
+    advance(left);
   }
   const Step step = ready_.front();
   ready_.pop_front();
@@ -71,7 +75,7 @@ Pending GenerateStep::start(const mx::array& input, int left) {
 
 void GenerateStep::advance(int left) {
   Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(to_array(waiting()), left);
-  if (left > 1 && !chooser_.is_constrained()) {
+  if (left > 1) {
     ahead_ = start(now.id, left - 1);
   }
   take(chooser_.settle(now, left));

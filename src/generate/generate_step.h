@@ -39,6 +39,8 @@ class TokenSource {
   /** One call of the model: chooses at least one token more. */
   virtual void advance(int left) = 0;
   void take(const Step& step);
+  /** The token that a grammar forces, if one is. */
+  std::optional<Step> take_forced();
   /** What the model has not run yet: the newest token, and forced ones before it. */
   std::span<const int32_t> waiting() const { return std::span(ids_).subspan(static_cast<size_t>(sequence_.size())); }
 
@@ -52,7 +54,7 @@ class TokenSource {
   std::deque<Step> ready_;  // chosen, not yet asked for
 };
 
-/** One token for each call of the model. */
+/** One token for each call of the model, without a grammar. */
 class GenerateStep : public TokenSource {
  public:
   using TokenSource::TokenSource;

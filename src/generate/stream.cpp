@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "generate/constrained_step.h"
 #include "generate/prompt_cache.h"
 #include "generate/speculative_step.h"
 #include "generate/stop_strings.h"
@@ -133,6 +134,9 @@ std::unique_ptr<Drafter> make_drafter(const Generator& generator, const text::Ge
 std::unique_ptr<TokenSource> make_source(const Generator& generator, const text::GenerateRequest& request,
                                          PromptCache& cache, TokenChooser chooser) {
   const text::Speculation& speculation = request.speculation;
+  if (speculation.method == text::DraftMethod::None && chooser.is_constrained()) {
+    return std::make_unique<ConstrainedStep>(cache.target, std::move(chooser));
+  }
   if (speculation.method == text::DraftMethod::None) {
     return std::make_unique<GenerateStep>(cache.target, std::move(chooser));
   }

@@ -99,7 +99,7 @@ std::optional<std::vector<int32_t>> GrammarMatcher::closing(const WantedEnd& wan
   bool found = false;
   const int32_t status =
       burin_matcher_closing(handle_.get(), wanted.first.value_or(-1), wanted.known.data(), wanted.known.size(),
-                            static_cast<size_t>(std::max(wanted.most, 0)), &found, buffer.out());
+                            wanted.is_known, static_cast<size_t>(std::max(wanted.most, 0)), &found, buffer.out());
   check_bridge(status, buffer, "grammar");
   return found ? std::optional(ids_of(buffer.text())) : std::nullopt;
 }

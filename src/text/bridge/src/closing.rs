@@ -117,10 +117,11 @@ pub struct Parts<'a> {
 }
 
 /// An end to look for: of at most `most` tokens, behind the token `first` if there is one. `known` completed the
-/// answer without it.
+/// answer without it; nothing else is looked for where `is_known`.
 pub struct Wanted<'a> {
     pub first: Option<TokenId>,
     pub known: &'a [TokenId],
+    pub is_known: bool,
     pub most: usize,
 }
 
@@ -159,7 +160,7 @@ impl Ahead {
             if let Some(kept) = self.kept(parts.trie, first, wanted)? {
                 return Ok(Some(kept));
             }
-            if !self.allows(&[first])? {
+            if wanted.is_known || !self.allows(&[first])? {
                 return Ok(None);
             }
         }

@@ -105,13 +105,15 @@ pub unsafe extern "C" fn burin_matcher_closing(
     first: i32,
     known: *const i32,
     count: usize,
+    is_known: bool,
     most: usize,
     found: *mut bool,
     out: *mut Buffer,
 ) -> i32 {
     let result = guarded(Status::Internal, || {
         let known = slice(known, count).iter().map(|id| token_id(*id)).collect::<Result<Vec<u32>>>()?;
-        let ids = (*matcher).closing(&Wanted { first: u32::try_from(first).ok(), known: &known, most });
+        let first = u32::try_from(first).ok();
+        let ids = (*matcher).closing(&Wanted { first, known: &known, is_known, most });
         *found = ids.is_some();
         Ok(bytes_of(&ids.unwrap_or_default()))
     });
