@@ -46,20 +46,55 @@ uint32_t four_codes(const uint8_t* from, int64_t at, int64_t size) {
 }
 
 using EightCodes = uint8_t __attribute__((vector_size(8)));
+using FourPieces = uint32_t __attribute__((vector_size(16)));  // each of four codes
 
-/** Sixteen nibbles in order, above each the one `distance` bytes behind it: four pieces of four, 64 bytes apart. */
-inline void put_sixteen(const uint8_t* from, int64_t distance, std::byte* to) {
+/** Sixteen nibbles in order, above each the one `distance` bytes behind it. */
+inline FourPieces sixteen_codes(const uint8_t* from, int64_t distance) {
   EightCodes low;
   EightCodes high;
   std::memcpy(&low, from, sizeof low);
   std::memcpy(&high, from + distance, sizeof high);
   const EightCodes even = (low & 0x0f) | (high << 4);
   const EightCodes odd = (low >> 4) | (high & 0xf0);
-  const auto both = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-  std::array<uint32_t, 4> pieces{};
-  std::memcpy(pieces.data(), &both, sizeof both);
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    std::memcpy(to + 64 * i, &pieces[i], sizeof pieces[i]);
+  return reinterpret_cast<FourPieces>(
+      __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
+}
+
+/** The pieces of `rows` rows, 1 or 4, side by side; a row's pieces are 64 bytes apart. */
+template <int rows>
+inline void put_pieces(const std::array<FourPieces, rows>& of, std::byte* to) {
+  std::array<FourPieces, 4> turned{of[0]};
+  if constexpr (rows == 4) {
+    const FourPieces a = __builtin_shufflevector(of[0], of[1], 0, 4, 1, 5);
+    const FourPieces b = __builtin_shufflevector(of[0], of[1], 2, 6, 3, 7);
+    const FourPieces c = __builtin_shufflevector(of[2], of[3], 0, 4, 1, 5);
+    const FourPieces d = __builtin_shufflevector(of[2], of[3], 2, 6, 3, 7);
+    turned = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(a, c, 2, 3, 6, 7),
+              __builtin_shufflevector(b, d, 0, 1, 4, 5), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
+  }
+  for (size_t i = 0; i < turned.size(); ++i) {
+    if constexpr (rows == 4) {
+      std::memcpy(to + 64 * i, &turned[i], sizeof turned[i]);
+    } else {
+      const uint32_t piece = of[0][i];
+      std::memcpy(to + 64 * i, &piece, sizeof piece);
+    }
+  }
+}
+
+/** As pack_codes, for `rows` rows of nibbles from `row` on. */
+template <int rows>
+void pack_nibbles(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r, std::byte* codes) {
+  const int64_t span = std::max<int64_t>(kPart, from.group_size);
+  const int64_t half = span == 32 ? 16 : 32;  // columns of half a block
+  for (int64_t block = 0; block < span; block += 2 * half) {
+    for (int64_t j = 0; j < half; j += 16) {
+      std::array<FourPieces, rows> pieces;
+      for (int i = 0; i < rows; ++i) {
+        pieces[i] = sixteen_codes(from.row(row + i) + (s * span + block + j) / 2, half / 2);
+      }
+      put_pieces<rows>(pieces, codes + (block / 2 + j) * 16 + r * 4);
+    }
   }
 }
 
@@ -79,14 +114,8 @@ void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r, 
   }
   const int64_t half = span == 32 ? 16 : 32;  // columns of half a block
   for (int64_t block = 0; block < span; block += 2 * half) {
-    if constexpr (bits == 4) {
-      for (int64_t j = 0; j < half; j += 16) {
-        put_sixteen(source + (block + j) / 2, half / 2, codes + (block / 2 + j) * 16 + r * 4);
-      }
-    } else {
-      for (int64_t j = 0; j < half; j += 4) {
-        put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
-      }
+    for (int64_t j = 0; j < half; j += 4) {
+      put((block / 2 + j) / 4, take(block + j) | take(block + half + j) << 4);
     }
   }
 }
@@ -94,7 +123,7 @@ void pack_codes(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r, 
 using PackCodes = void (*)(const QuantizedMatrix&, int64_t, int64_t, int64_t, std::byte*);
 
 PackCodes pack_codes_of(int bits) {
-  static constexpr PackCodes kByBits[] = {nullptr,       nullptr,       pack_codes<2>, pack_codes<3>, pack_codes<4>,
+  static constexpr PackCodes kByBits[] = {nullptr,       nullptr,       pack_codes<2>, pack_codes<3>, pack_nibbles<1>,
                                           pack_codes<5>, pack_codes<6>, nullptr,       pack_codes<8>};
   return kByBits[bits];
 }
@@ -196,12 +225,16 @@ void pack(const QuantizedMatrix& from, int64_t begin, int64_t end, std::byte* to
   const PackCodes put_codes = pack_codes_of(from.bits);
   for (int64_t panel = begin; panel < end; ++panel) {
     std::byte* const at = to + (panel - begin) * w.panel_bytes();
-    for (int64_t r = 0; r < panel_rows(w, panel); ++r) {
-      const int64_t row = panel * kPanelHeight + r;
-      put_factors(from, w, row, at);
+    const int64_t rows = panel_rows(w, panel);
+    for (int64_t r = 0; r < rows; ++r) {
+      put_factors(from, w, panel * kPanelHeight + r, at);
+    }
+    for (int64_t r = 0, count = 1; r < rows; r += count) {
+      count = from.bits == 4 && rows - r >= 4 ? 4 : 1;
       for (int64_t s = 0; s < w.spans(); ++s) {
         std::byte* const record = at + w.head_bytes() + (2 * s + r / kLanes) * w.record_bytes();
-        put_codes(from, row, s, r % kLanes, record + w.header_bytes());
+        (count == 4 ? pack_nibbles<4> : put_codes)(from, panel * kPanelHeight + r, s, r % kLanes,
+                                                   record + w.header_bytes());
       }
     }
   }
