@@ -1,11 +1,9 @@
 // Answers requests given as JSON lines on stdin, through the backend module as the program opens it:
 //   generate_probe MODEL_DIR [exact|fast] [threads] [DRAFT_DIR]
-// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling or cache parameter}; "cache" names a
-// prompt cache that is made when first named, or read from the file "load", and written to the file "save" after the
-// answer. The first line out holds the facts of the model, each further one an answer or {"error": .., "param": ..}.
-//   generate_probe MODEL_DIR [exact|fast] [threads]
-// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling parameter, "format": [kind, text]}. The
-// first line out holds the facts of the model, each further one an answer or {"error": .., "param": ..}.
+// A line is {"ids": [..] | "prompt": text, "max_tokens", "stop", any sampling or cache parameter, "format": [kind,
+// text]}; "cache" names a prompt cache that is made when first named, or read from the file "load", and written to the
+// file "save" after the answer. The first line out holds the facts of the model, each further one an answer or
+// {"error": .., "param": ..}.
 #include <fmt/core.h>
 
 #include <cmath>

@@ -63,6 +63,19 @@ def is_json(text):
     return True
 
 
+def test_guesses_change_no_answer(burin, starter, cases):
+    """Guesses are of the schema's own words, repeated in the prompt."""
+    requests = []
+    for seed, schema in enumerate(cases):
+        answer = request(schema, seed if seed % 2 else None) | {"max_tokens": 120}
+        requests += [answer, answer | {"speculation": "lookup", "num_draft_tokens": 4}]
+    _, answers = probe(burin, starter, requests, "fast")
+    for plain, guessed in zip(answers[::2], answers[1::2], strict=True):
+        assert "error" not in plain, plain
+        assert (guessed["tokens"], guessed["finish_reason"]) == (plain["tokens"], plain["finish_reason"])
+    assert sum(answer["accepted_tokens"] for answer in answers[1::2]) > 0
+
+
 def test_other_forms(burin, starter):
     forms = [
         (["regex", "[A-Z][a-z]{2,8} [0-9]{4}"], lambda text: re.fullmatch("[A-Z][a-z]{2,8} [0-9]{4}", text)),
