@@ -49,7 +49,12 @@ class MlxBackend : public engine::Backend {
       if (options.with_tokenizer) {
         tokenizer = std::async(std::launch::async, text::Tokenizer::load, options.model_dir);
       }
-      auto model = load_one(options.model_dir, options, options.on_progress);
+      models::LoadModelOptions reading = model_options(options);
+      reading.on_progress = options.on_progress;
+      if (tokenizer.valid()) {
+        reading.wait_for_cpu = [&tokenizer] { tokenizer.wait(); };
+      }
+      auto model = models::load_model(options.model_dir, reading);
       if (tokenizer.valid()) {
         tokenizer_ = tokenizer.get();
       }
@@ -148,12 +153,9 @@ class MlxBackend : public engine::Backend {
   }
 
  private:
-  static std::unique_ptr<models::Model> load_one(const fs::path& model_dir, const engine::LoadOptions& options,
-                                                 const std::function<void(double)>& on_progress) {
+  static models::LoadModelOptions model_options(const engine::LoadOptions& options) {
     const bool exact = options.precision == engine::Precision::Exact;
-    return models::load_model(model_dir, {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast,
-                                          .pack_folder = options.pack_folder,
-                                          .on_progress = on_progress});
+    return {.precision = exact ? ops::Precision::Exact : ops::Precision::Fast, .pack_folder = options.pack_folder};
   }
 
   /** Throws: InvalidArgument when its tokens are not those of the model. */
@@ -168,7 +170,7 @@ class MlxBackend : public engine::Backend {
             .fact("param", "draft_model");
       }
     }
-    return load_one(options.draft_dir, options, nullptr);
+    return models::load_model(options.draft_dir, model_options(options));
   }
 
   generate::ModelIdentity identity() const {

@@ -265,15 +265,15 @@ void WeightFiles::run(const ReadJob& job) {
   job.is_bfloat16 ? widen_bfloat16(half.data(), out, half.size()) : widen_float16(half.data(), out, half.size());
 }
 
-void WeightFiles::read_all(int threads, const std::function<void(double)>& on_progress) {
-  run_jobs(threads, on_progress);
+void WeightFiles::read_all(const ReadOptions& options) {
+  run_jobs(options);
   if (!pack_path_.empty() && !pack_fits_ && !packed_.empty()) {
     pack_file_.reset();
     write_pack_file(pack_path_, pack_key_, model_dir_, packed_);
   }
 }
 
-void WeightFiles::run_jobs(int threads, const std::function<void(double)>& on_progress) {
+void WeightFiles::run_jobs(const ReadOptions& options) {
   const size_t total = jobs_.size() + computations_.size();
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;
@@ -282,8 +282,8 @@ void WeightFiles::run_jobs(int threads, const std::function<void(double)>& on_pr
     try {
       for (size_t i = next++; i < total; i = next++) {
         i < jobs_.size() ? run(jobs_[i]) : computations_[i - jobs_.size()]();
-        if (reports && on_progress) {
-          on_progress(static_cast<double>(i + 1) / static_cast<double>(total));
+        if (reports && options.on_progress) {
+          options.on_progress(static_cast<double>(i + 1) / static_cast<double>(total));
         }
       }
     } catch (...) {
@@ -294,10 +294,15 @@ void WeightFiles::run_jobs(int threads, const std::function<void(double)>& on_pr
   };
   {
     std::vector<std::jthread> helpers;
-    for (int i = 1; i < threads; ++i) {
-      helpers.emplace_back(work, false);
+    for (int i = 1; i < options.threads; ++i) {
+      helpers.emplace_back([&, waits = i == 1 && options.wait_for_cpu] {
+        if (waits) {
+          options.wait_for_cpu();
+        }
+        work(/* reports = */ false);
+      });
     }
-    work(true);
+    work(/* reports = */ true);
   }
   jobs_.clear();
   computations_.clear();

@@ -54,8 +54,13 @@ class WeightFiles : public nn::TensorSource {
   void drop_if(const std::function<bool(std::string_view name)>& unused);
   /** Throws: Corrupt, naming tensors that nothing took. */
   void require_all_taken() const;
+  struct ReadOptions {
+    int threads = 1;
+    std::function<void()> wait_for_cpu;  // called by one of the threads, not the caller's, before it reads
+    std::function<void(double fraction)> on_progress;
+  };
   /** Fills every array that was taken. Throws: Corrupt when a file ends early. */
-  void read_all(int threads, const std::function<void(double fraction)>& on_progress);
+  void read_all(const ReadOptions& options);
   /** Bytes that the taken arrays occupy in memory. */
   uint64_t taken_bytes() const { return taken_bytes_; }
 
@@ -82,7 +87,7 @@ class WeightFiles : public nn::TensorSource {
   static void pack_panels(const PackJob& job, int64_t begin, int64_t end);
   using NextPacked = std::pair<std::shared_ptr<ops::PackedWeight>, bool>;  // whether it is filled already
   NextPacked next_packed(const ops::QuantizedMatrix& shape);
-  void run_jobs(int threads, const std::function<void(double fraction)>& on_progress);
+  void run_jobs(const ReadOptions& options);
   void add_file(const std::filesystem::path& path);
   mx::allocator::Data allocate(uint64_t size, const std::string& name);
   static void run(const ReadJob& job);
