@@ -1,5 +1,5 @@
-// One sequence under a grammar: nothing can be chosen ahead, since a mask needs the token before it, but what is sure is
-// run ahead: the token that was chosen and those that the grammar forces behind it.
+// One sequence under a grammar: nothing can be chosen ahead, since a mask needs the token before it, but what is sure
+// is run ahead: the token that was chosen and those that the grammar forces behind it.
 #pragma once
 
 #include <optional>

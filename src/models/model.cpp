@@ -162,8 +162,7 @@ std::unique_ptr<Model> load_model(const fs::path& model_dir, const LoadModelOpti
   nn::Parameters parameters(tensors, std::move(quantization), options.precision, on_cpu, spec.prefix);
   nn::Decoder decoder(parameters, spec);
   files.require_all_taken();
-  files.read_all(
-      {.threads = ops::threads(), .wait_for_cpu = options.wait_for_cpu, .on_progress = options.on_progress});
+  files.read_all({.threads = ops::threads(), .wait_for_cpu = options.wait_for_cpu, .on_progress = options.on_progress});
   if (options.precision == ops::Precision::Fast) {
     decoder.plan();
   }

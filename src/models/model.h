@@ -46,7 +46,7 @@ struct LoadModelOptions {
   ops::Precision precision = ops::Precision::Exact;
   std::filesystem::path pack_folder;  // where packed weights are kept between loads; empty: nowhere
   std::function<void(double fraction)> on_progress;
-  std::function<void()> wait_for_cpu;  // one of the reading threads calls it first: something else has its CPU till then
+  std::function<void()> wait_for_cpu;  // called first by one of the reading threads, whose CPU something else has
 };
 
 /**

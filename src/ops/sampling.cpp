@@ -87,17 +87,16 @@ mx::array keep_mass(const mx::array& logprobs, double share) {
 }
 
 mx::array keep_allowed(const mx::array& x, const mx::array& words) {
-  const bool fits = x.ndim() == 2 && words.ndim() == 2 && words.dtype() == mx::uint32 &&
-                    words.shape(0) == x.shape(0) && words.shape(1) == (x.shape(1) + 31) / 32;
+  const bool fits = x.ndim() == 2 && words.ndim() == 2 && words.dtype() == mx::uint32 && words.shape(0) == x.shape(0) &&
+                    words.shape(1) == (x.shape(1) + 31) / 32;
   require(fits, "keep_allowed", "one bit for each element is needed");
   if (!has_kernel(x)) {
     return stock_keep_allowed(x, words);
   }
   const auto prepare = [](const std::vector<mx::array>& inputs, mx::array& out) {
     return [x = Elements<float>(inputs[0]), words = Elements<uint32_t>(inputs[1]), to = out.data<float>(),
-            rows = int64_t{out.shape(0)}, columns = int64_t{out.shape(1)}] {
-      kernels::keep_allowed(x.get(), words.get(), rows, columns, to);
-    };
+            rows = int64_t{out.shape(0)},
+            columns = int64_t{out.shape(1)}] { kernels::keep_allowed(x.get(), words.get(), rows, columns, to); };
   };
   return apply("KeepAllowed", x.shape(), std::vector<mx::array>{x, words}, prepare,
                [](const std::vector<mx::array>& inputs) { return stock_keep_allowed(inputs[0], inputs[1]); });

@@ -97,10 +97,12 @@ void GrammarMatcher::consume(int32_t id) {
 std::optional<std::vector<int32_t>> GrammarMatcher::closing(const WantedEnd& wanted) {
   BridgeBuffer buffer;
   bool found = false;
-  const int32_t status =
-      burin_matcher_closing(handle_.get(), wanted.first.value_or(-1), wanted.known.data(), wanted.known.size(),
-                            wanted.is_known, static_cast<size_t>(std::max(wanted.most, 0)), &found, buffer.out());
-  check_bridge(status, buffer, "grammar");
+  const burin_wanted_end given{.known = wanted.known.data(),
+                               .count = wanted.known.size(),
+                               .most = static_cast<size_t>(std::max(wanted.most, 0)),
+                               .first = wanted.first.value_or(-1),
+                               .is_known = wanted.is_known};
+  check_bridge(burin_matcher_closing(handle_.get(), &given, &found, buffer.out()), buffer, "grammar");
   return found ? std::optional(ids_of(buffer.text())) : std::nullopt;
 }
 

@@ -103,10 +103,17 @@ void burin_matcher_free(burin_matcher* matcher);
 /* Bit i of words[i / 32], lowest first, says whether token i may come next. */
 int32_t burin_matcher_mask(burin_matcher* matcher, uint32_t* words, size_t count, burin_buffer* out);
 int32_t burin_matcher_consume(burin_matcher* matcher, int32_t id, burin_buffer* out);
-/* At most `most` ids as int32_t that complete an answer in JSON after the token `first` (-1: now), if `found`; those of
-   `known`, which completed it without `first`, as far as they still do, and no others where `is_known`. */
-int32_t burin_matcher_closing(burin_matcher* matcher, int32_t first, const int32_t* known, size_t count, bool is_known,
-                              size_t most, bool* found, burin_buffer* out);
+/* An end of at most `most` tokens, after the token `first` (-1: now). `known` is one without `first`; no other is
+   looked for where `is_known`. */
+typedef struct burin_wanted_end {
+  const int32_t* known;
+  size_t count;
+  size_t most;
+  int32_t first;
+  bool is_known;
+} burin_wanted_end;
+/* Ids as int32_t that complete an answer in JSON, if `found`; those of `known` as far as they still do. */
+int32_t burin_matcher_closing(burin_matcher* matcher, const burin_wanted_end* wanted, bool* found, burin_buffer* out);
 /* Ids as int32_t. */
 int32_t burin_matcher_forced(burin_matcher* matcher, burin_buffer* out);
 int32_t burin_matcher_state(burin_matcher* matcher, bool* accepting, bool* stopped, burin_buffer* out);

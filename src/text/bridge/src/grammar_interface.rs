@@ -99,21 +99,26 @@ pub unsafe extern "C" fn burin_matcher_consume(matcher: *mut Matcher, id: i32, o
     deliver(out, result.map(|()| Vec::new()))
 }
 
+#[repr(C)]
+pub struct WantedEnd {
+    known: *const i32,
+    count: usize,
+    most: usize,
+    first: i32,
+    is_known: bool,
+}
+
 #[no_mangle]
 pub unsafe extern "C" fn burin_matcher_closing(
     matcher: *mut Matcher,
-    first: i32,
-    known: *const i32,
-    count: usize,
-    is_known: bool,
-    most: usize,
+    wanted: *const WantedEnd,
     found: *mut bool,
     out: *mut Buffer,
 ) -> i32 {
     let result = guarded(Status::Internal, || {
+        let WantedEnd { known, count, most, first, is_known } = *wanted;
         let known = slice(known, count).iter().map(|id| token_id(*id)).collect::<Result<Vec<u32>>>()?;
-        let first = u32::try_from(first).ok();
-        let ids = (*matcher).closing(&Wanted { first, known: &known, is_known, most });
+        let ids = (*matcher).closing(&Wanted { first: u32::try_from(first).ok(), known: &known, is_known, most });
         *found = ids.is_some();
         Ok(bytes_of(&ids.unwrap_or_default()))
     });
