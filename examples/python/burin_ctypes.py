@@ -30,6 +30,11 @@ class Sized(ctypes.Structure):
         super().__init__(size=ctypes.sizeof(self), **fields)
 
 
+def set_fields(struct, values):
+    for name, value in values.items():
+        setattr(struct, name, value.encode() if isinstance(value, str) else value)
+
+
 class Environment(Sized):
     _fields_ = [("size", c_size_t)] + [(name, c_char_p) for name in ("home", "model_home", "hub_cache", "backend_dir")]
 
@@ -39,7 +44,14 @@ class EngineOptions(Sized):
 
 
 class LoadOptions(Sized):
-    _fields_ = [("size", c_size_t), ("model", c_char_p), ("precision", c_int32), ("threads", c_int32)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("model", c_char_p),
+        *[(name, c_int32) for name in ("precision", "threads")],
+        *[(name, c_char_p) for name in ("draft_model", "pack_folder")],
+        *[(name, c_int32) for name in ("keep_sequence", "max_kv_size", "kv_bits", "kv_group_size")],
+        *[(name, c_int32) for name in ("quantized_kv_start", "with_tokenizer")],
+    ]
 
 
 class GenerateParams(Sized):
@@ -55,6 +67,8 @@ class GenerateParams(Sized):
         ("logit_bias_ids", POINTER(c_int32)),
         ("logit_bias_values", POINTER(c_float)),
         ("logit_bias_count", c_size_t),
+        ("format_text", c_char_p),
+        *[(name, c_int32) for name in ("format", "draft", "num_draft_tokens", "ignore_eos")],
     ]
 
 
@@ -96,6 +110,8 @@ class Result(Sized):
         ("finish_reason", c_int32),
         ("prompt_tokens", c_int32),
         *[(name, c_double) for name in ("first_token_ms", "prompt_tokens_per_s", "tokens_per_s")],
+        ("cached_tokens", c_uint64),
+        *[(name, c_int32) for name in ("draft_tokens", "accepted_tokens")],
     ]
 
 
@@ -121,6 +137,7 @@ class Burin:
         self._declare("burin_engine_cancel", None, c_void_p)
         self._declare("burin_generation_cancel", None, c_void_p)
         self._declare("burin_engine_is_loaded", c_int32, c_void_p)
+        self._declare("burin_load_options_init", None, POINTER(LoadOptions), c_size_t)
         self._declare("burin_generate_params_init", None, POINTER(GenerateParams), c_size_t)
         self._declare("burin_engine_options_init", None, POINTER(EngineOptions), c_size_t)
         self._declare("burin_version", c_char_p)
@@ -161,10 +178,15 @@ class Stream:
         """From any thread."""
         self.burin.lib.burin_generation_cancel(self.handle)
 
-    def result(self):
-        """Waits for the end: text, token ids, finish reason."""
+    def figures(self):
+        """Waits for the end: the whole Result."""
         result = Result()
         self.burin.call("burin_generation_result", self.handle, byref(result))
+        return result
+
+    def result(self):
+        """Waits for the end: text, token ids, finish reason."""
+        result = self.figures()
         text = ctypes.string_at(result.text, result.text_size).decode()
         return text, result.ids[: result.id_count], FINISH[result.finish_reason]
 
@@ -189,19 +211,23 @@ class Engine:
             options.environment = ctypes.pointer(Environment(**encoded))
         burin.call("burin_engine_new", byref(options), byref(self.handle))
 
-    def load(self, model):
+    def load(self, model, **options):
         """Loads by name or path."""
-        self.burin.call("burin_engine_load", self.handle, byref(LoadOptions(model=model.encode())), None, None)
+        given = LoadOptions()
+        self.burin.lib.burin_load_options_init(byref(given), ctypes.sizeof(given))
+        set_fields(given, {"model": model, **options})
+        self.burin.call("burin_engine_load", self.handle, byref(given), None, None)
 
     def stream(self, prompt, **params):
-        """`prompt`: text to continue, or a list of {"role", "content"}."""
+        """`prompt`: text or a list of token ids to continue, or a list of {"role", "content"}."""
         given = GenerateParams()
         self.burin.lib.burin_generate_params_init(byref(given), ctypes.sizeof(given))
-        for name, value in params.items():
-            setattr(given, name, value)
+        set_fields(given, params)
         request = Request(params=ctypes.pointer(given))
         if isinstance(prompt, str):
             request.prompt = prompt.encode()
+        elif all(isinstance(token, int) for token in prompt):
+            request.prompt_ids, request.prompt_id_count = (c_int32 * len(prompt))(*prompt), len(prompt)
         else:
             messages = [Message(role=m["role"].encode(), content=m["content"].encode()) for m in prompt]
             request.messages = (Message * len(messages))(*messages)
@@ -209,6 +235,10 @@ class Engine:
         handle = c_void_p()
         self.burin.call("burin_engine_start", self.handle, byref(request), byref(handle))
         return Stream(self.burin, handle, self)
+
+    def optimize_performance(self):
+        """Gives back the memory that no request needs."""
+        self.burin.call("burin_engine_optimize_performance", self.handle)
 
     def cancel(self):
         """Ends whatever the engine does; from any thread."""

@@ -138,10 +138,18 @@ enum {
 
 /** What to load and how. */
 typedef struct burin_load_options {
-  size_t size;       /**< sizeof(burin_load_options) */
-  const char* model; /**< a name, part of a name, NAME\@REVISION, or a path that begins with / ./ ../ or ~ */
-  int32_t precision; /**< BURIN_PRECISION_FAST */
-  int32_t threads;   /**< 0: as many as the process may use */
+  size_t size;             /**< sizeof(burin_load_options) */
+  const char* model;       /**< a name, part of a name, NAME\@REVISION, or a path that begins with / ./ ../ or ~ */
+  int32_t precision;       /**< BURIN_PRECISION_FAST */
+  int32_t threads;         /**< 0: as many as the process may use */
+  const char* draft_model; /**< a smaller model of the same vocabulary, for BURIN_DRAFT_MODEL; NULL: none */
+  const char* pack_folder; /**< where packed weights are kept, so that later loads take milliseconds; NULL: nowhere */
+  int32_t keep_sequence;   /**< 1: a request that begins as the one before it computes only what is new; 0: none does */
+  int32_t max_kv_size;     /**< tokens that layers of full attention remember, the first 4 among them; 0: all */
+  int32_t kv_bits;         /**< 2 to 6 or 8: keys and values are quantized; 0: they are not */
+  int32_t kv_group_size;   /**< dimensions of a head that share a scale then */
+  int32_t quantized_kv_start; /**< tokens from which on they are quantized */
+  int32_t with_tokenizer;     /**< 0: for token ids alone: no text goes in or comes out */
 } burin_load_options;
 
 /** Called with a fraction from 0 to 1; another return than 0 cancels. */
@@ -173,6 +181,22 @@ typedef struct burin_model_facts {
 BURIN_API burin_status burin_engine_facts(const burin_engine* engine, burin_model_facts* facts, char** name,
                                           char** model_type, char** device, burin_error** error);
 
+/** Values of burin_generate_params.format. What cannot be enforced is refused before anything is generated. */
+enum {
+  BURIN_FORMAT_NONE = 0,        /**< any text */
+  BURIN_FORMAT_JSON_SCHEMA = 1, /**< JSON of a schema */
+  BURIN_FORMAT_JSON = 2,        /**< any JSON object */
+  BURIN_FORMAT_REGEX = 3,       /**< text that a regular expression matches as a whole */
+  BURIN_FORMAT_LARK = 4         /**< text of a Lark grammar */
+};
+
+/** Values of burin_generate_params.draft: who guesses tokens that the model checks together. The answer is the same. */
+enum {
+  BURIN_DRAFT_NONE = 0,         /**< nobody */
+  BURIN_DRAFT_MODEL = 1,        /**< the draft model that was loaded */
+  BURIN_DRAFT_PROMPT_LOOKUP = 2 /**< what followed the newest tokens before: for text that repeats the prompt's */
+};
+
 /** How an answer is drawn. Names, defaults and order of application are mlx-lm's. */
 typedef struct burin_generate_params {
   size_t size;                     /**< sizeof(burin_generate_params) */
@@ -198,6 +222,11 @@ typedef struct burin_generate_params {
   const int32_t* logit_bias_ids;   /**< tokens whose logits are moved */
   const float* logit_bias_values;  /**< by how much */
   size_t logit_bias_count;         /**< how many */
+  const char* format_text;         /**< the schema, expression or grammar of `format`; NULL for any JSON object */
+  int32_t format;                  /**< BURIN_FORMAT_NONE */
+  int32_t draft;                   /**< BURIN_DRAFT_NONE */
+  int32_t num_draft_tokens;        /**< how many are guessed at most: 1 to 64 */
+  int32_t ignore_eos;              /**< 1: a token that ends answers does not end this one */
 } burin_generate_params;
 
 /** Sets the defaults: 256 tokens, temperature 0. `size`: sizeof(burin_generate_params). */
@@ -257,6 +286,9 @@ typedef struct burin_result {
   double first_token_ms;      /**< from its turn to the first token */
   double prompt_tokens_per_s; /**< speed of reading the prompt */
   double tokens_per_s;        /**< speed of the tokens after the first one */
+  uint64_t cached_tokens;     /**< of the prompt, not computed again */
+  int32_t draft_tokens;       /**< tokens that were guessed */
+  int32_t accepted_tokens;    /**< and found right */
 } burin_result;
 
 /** Called for each token; another return than 0 cancels. */
@@ -357,6 +389,10 @@ BURIN_API burin_status burin_engine_health(const burin_engine* engine, burin_hea
  * BURIN_BUSY with fact "retry_after_s" after three failures within ten minutes.
  */
 BURIN_API burin_status burin_engine_attempt_recovery(burin_engine* engine, burin_error** error);
+
+/** Forgets the kept sequence and gives the system back the memory that no request needs, after the requests before
+ * it: for an application that goes to sleep. Nothing else changes; the next prompt is computed whole. */
+BURIN_API burin_status burin_engine_optimize_performance(burin_engine* engine, burin_error** error);
 
 #ifdef __cplusplus
 }

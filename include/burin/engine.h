@@ -113,6 +113,15 @@ class Engine {
     options.model = detail::c_text(configuration.hub_id, "hub_id");
     options.precision = static_cast<int32_t>(configuration.precision);
     options.threads = configuration.threads;
+    options.draft_model = detail::c_text_or_null(configuration.draft_hub_id, "draft_hub_id");
+    const std::string pack_folder = configuration.pack_folder.string();
+    options.pack_folder = detail::c_text_or_null(pack_folder, "pack_folder");
+    options.keep_sequence = configuration.keep_sequence ? 1 : 0;
+    options.max_kv_size = configuration.max_kv_size;
+    options.kv_bits = configuration.kv_bits;
+    options.kv_group_size = configuration.kv_group_size;
+    options.quantized_kv_start = configuration.quantized_kv_start;
+    options.with_tokenizer = configuration.with_tokenizer ? 1 : 0;
     detail::Guarded<ProgressCallback> guarded{on_progress, nullptr};
     const auto call = [](double fraction, void* data) {
       return (*static_cast<detail::Guarded<ProgressCallback>*>(data))(fraction);
@@ -295,6 +304,15 @@ class Engine {
    */
   void attempt_recovery() {
     detail::checked([&](burin_error** error) { return burin_engine_attempt_recovery(handle_.get(), error); });
+  }
+
+  /**
+   * Forgets the kept sequence and gives the system back the memory that no request needs, after the requests before
+   * it: for an application that goes to sleep. The next prompt is computed whole. Throws: InvalidArgument without a
+   * model.
+   */
+  void optimize_performance() {
+    detail::checked([&](burin_error** error) { return burin_engine_optimize_performance(handle_.get(), error); });
   }
 
  private:

@@ -51,6 +51,34 @@ struct ModelConfiguration {
   double estimated_size_gb = 0.0;         ///< for people; 0: the size of the weights, once it is loaded
   Precision precision = Precision::Fast;  ///< of the arithmetic
   int threads = 0;                        ///< 0: as many as the process may use
+  std::string draft_hub_id{};             ///< a smaller model of the same vocabulary, for Draft::Model; empty: none
+  std::filesystem::path pack_folder{};    ///< where packed weights are kept, for later loads of milliseconds
+  bool keep_sequence = true;              ///< a request that begins as the one before it computes only what is new
+  int max_kv_size = 0;            ///< tokens that layers of full attention remember, the first 4 among them; 0: all
+  int kv_bits = 0;                ///< 2 to 6 or 8: keys and values are quantized; 0: they are not
+  int kv_group_size = 64;         ///< dimensions of a head that share a scale then
+  int quantized_kv_start = 5000;  ///< tokens from which on they are quantized
+  bool with_tokenizer = true;     ///< false: for token ids alone: no text goes in or comes out
+};
+
+/** What an answer is held to. What cannot be enforced is refused before anything is generated. */
+struct Format {
+  /** The language of `text`. */
+  enum class Kind {
+    JsonSchema = BURIN_FORMAT_JSON_SCHEMA,  ///< JSON of a schema
+    Json = BURIN_FORMAT_JSON,               ///< any JSON object; without a text
+    Regex = BURIN_FORMAT_REGEX,             ///< text that a regular expression matches as a whole
+    Lark = BURIN_FORMAT_LARK,               ///< text of a Lark grammar
+  };
+  Kind kind = Kind::Json;  ///< what `text` is
+  std::string text{};      ///< the schema, expression or grammar
+};
+
+/** Who guesses tokens that the model then checks together. The answer is the same. */
+enum class Draft {
+  None = BURIN_DRAFT_NONE,                   ///< nobody
+  Model = BURIN_DRAFT_MODEL,                 ///< the configuration's draft model
+  PromptLookup = BURIN_DRAFT_PROMPT_LOOKUP,  ///< what followed the newest tokens before: for text that repeats itself
 };
 
 /** How an answer is drawn. Names, defaults and order of application are mlx-lm's. */
@@ -73,6 +101,10 @@ struct GenerateParams {
   std::optional<uint64_t> seed{};         ///< the same draws each time; none: the clock decides
   std::vector<std::string> stop{};        ///< the answer ends before any of these texts
   int prefill_step_size = 2048;           ///< tokens of the prompt computed at a time
+  std::optional<Format> format{};         ///< what the answer is held to; none: any text
+  Draft draft = Draft::None;              ///< who guesses ahead
+  int num_draft_tokens = 3;               ///< how many tokens are guessed at most: 1 to 64
+  bool ignore_eos = false;                ///< a token that ends answers does not end this one
 };
 
 /** One turn of a conversation. */
@@ -120,6 +152,9 @@ struct GenerateResult {
   Seconds first_token_time{0};                      ///< from its turn to the first token
   double prompt_tokens_per_second = 0.0;            ///< speed of reading the prompt
   double tokens_per_second = 0.0;                   ///< speed of the tokens after the first one
+  int cached_tokens = 0;                            ///< of the prompt, not computed again
+  int draft_tokens = 0;                             ///< tokens that were guessed
+  int accepted_tokens = 0;                          ///< and found right
 };
 
 /** Called with a fraction from 0 to 1 on the thread that loads; false cancels. */

@@ -20,7 +20,19 @@ burin_engine_options default_engine_options() {
 }
 
 burin_load_options default_load_options() {
-  return {.size = sizeof(burin_load_options), .model = nullptr, .precision = BURIN_PRECISION_FAST, .threads = 0};
+  const engine::ModelOptions options;
+  return {.size = sizeof(burin_load_options),
+          .model = nullptr,
+          .precision = BURIN_PRECISION_FAST,
+          .threads = 0,
+          .draft_model = nullptr,
+          .pack_folder = nullptr,
+          .keep_sequence = options.keeps_sequence ? 1 : 0,
+          .max_kv_size = options.cache.max_kv_size,
+          .kv_bits = options.cache.kv_bits,
+          .kv_group_size = options.cache.kv_group_size,
+          .quantized_kv_start = options.cache.quantized_kv_start,
+          .with_tokenizer = options.load.with_tokenizer ? 1 : 0};
 }
 
 burin_engine* new_engine(const burin_engine_options* options) {
@@ -34,26 +46,47 @@ burin_engine* new_engine(const burin_engine_options* options) {
       .release();
 }
 
-engine::LoadOptions load_options_of(const burin_load_options& given) {
+engine::CacheParams cache_params_of(const burin_load_options& given) {
+  if (given.max_kv_size < 0) {
+    throw invalid("max_kv_size", "max_kv_size must not be negative");
+  }
+  if (given.quantized_kv_start < 0) {
+    throw invalid("quantized_kv_start", "quantized_kv_start must not be negative");
+  }
+  return {.max_kv_size = given.max_kv_size,
+          .kv_bits = given.kv_bits,
+          .kv_group_size = given.kv_group_size,
+          .quantized_kv_start = given.quantized_kv_start};
+}
+
+engine::ModelOptions model_options_of(const burin_load_options& given) {
   if (given.precision != BURIN_PRECISION_EXACT && given.precision != BURIN_PRECISION_FAST) {
     throw invalid("precision", "precision is neither exact nor fast");
   }
   if (given.threads < 0 || given.threads > 1024) {
     throw invalid("threads", "threads must be from 0 to 1024");
   }
-  engine::LoadOptions options;
-  options.precision = given.precision == BURIN_PRECISION_FAST ? engine::Precision::Fast : engine::Precision::Exact;
-  options.threads = given.threads;
+  engine::ModelOptions options{.cache = cache_params_of(given), .keeps_sequence = given.keep_sequence != 0};
+  options.load.precision = given.precision == BURIN_PRECISION_FAST ? engine::Precision::Fast : engine::Precision::Exact;
+  options.load.threads = given.threads;
+  options.load.with_tokenizer = given.with_tokenizer != 0;
+  if (given.pack_folder != nullptr) {
+    options.load.pack_folder = text_of(given.pack_folder, "pack_folder");
+  }
   return options;
 }
 
 void load(burin_engine& engine, const burin_load_options* options, burin_progress_callback on_progress,
           void* user_data) {
   const burin_load_options given = read_struct(options, default_load_options(), "options");
-  engine::LoadOptions load_options = load_options_of(given);
+  engine::ModelOptions model_options = model_options_of(given);
   const hub::ResolvedModel model = hub::resolve_model(text_of(given.model, "model"), engine.folders.hub);
-  load_options.model_dir = model.dir;
-  engine.runner.load(std::move(load_options),
+  model_options.load.model_dir = model.dir;
+  if (given.draft_model != nullptr) {
+    model_options.load.draft_dir =
+        hub::resolve_model(text_of(given.draft_model, "draft_model"), engine.folders.hub).dir;
+  }
+  engine.runner.load(std::move(model_options),
                      [&](double fraction) { return on_progress == nullptr || on_progress(fraction, user_data) == 0; });
   const std::scoped_lock lock(engine.mutex);
   engine.model_name = model.name;
@@ -171,6 +204,10 @@ burin_status burin_engine_health(const burin_engine* engine, burin_health* healt
                  "health");
     put_string(reason, snapshot.reason);
   });
+}
+
+burin_status burin_engine_optimize_performance(burin_engine* engine, burin_error** error) {
+  return guarded(error, [&] { burin::api::runner_of(engine).give_back_memory(); });
 }
 
 burin_status burin_engine_attempt_recovery(burin_engine* engine, burin_error** error) {

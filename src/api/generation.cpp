@@ -47,7 +47,10 @@ burin_result result_of(const engine::GenerateResult& result) {
           .prompt_tokens = result.prompt_tokens,
           .first_token_ms = result.first_token_ms,
           .prompt_tokens_per_s = result.prompt_tokens_per_s,
-          .tokens_per_s = result.predicted_tokens_per_s};
+          .tokens_per_s = result.predicted_tokens_per_s,
+          .cached_tokens = static_cast<uint64_t>(result.cached_tokens),
+          .draft_tokens = result.draft_tokens,
+          .accepted_tokens = result.accepted_tokens};
 }
 
 int32_t* new_ids(const std::vector<int32_t>& ids) {

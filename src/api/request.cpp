@@ -12,6 +12,13 @@ namespace burin::api {
 namespace {
 
 using std::chrono::milliseconds;
+using GrammarKind = text::GrammarSource::Kind;
+
+static_assert(BURIN_FORMAT_JSON_SCHEMA + static_cast<int>(GrammarKind::Json) == BURIN_FORMAT_JSON);
+static_assert(BURIN_FORMAT_JSON_SCHEMA + static_cast<int>(GrammarKind::Regex) == BURIN_FORMAT_REGEX);
+static_assert(BURIN_FORMAT_JSON_SCHEMA + static_cast<int>(GrammarKind::Lark) == BURIN_FORMAT_LARK);
+static_assert(BURIN_DRAFT_MODEL == static_cast<int>(engine::DraftMethod::Model));
+static_assert(BURIN_DRAFT_PROMPT_LOOKUP == static_cast<int>(engine::DraftMethod::PromptLookup));
 
 burin_generate_params default_params() {
   const engine::GenerateRequest request;
@@ -38,7 +45,12 @@ burin_generate_params default_params() {
           .stop_count = 0,
           .logit_bias_ids = nullptr,
           .logit_bias_values = nullptr,
-          .logit_bias_count = 0};
+          .logit_bias_count = 0,
+          .format_text = nullptr,
+          .format = BURIN_FORMAT_NONE,
+          .draft = BURIN_DRAFT_NONE,
+          .num_draft_tokens = request.speculation.num_draft_tokens,
+          .ignore_eos = request.ignore_eos ? 1 : 0};
 }
 
 burin_retry default_retry() {
@@ -85,6 +97,28 @@ engine::SamplingParams sampling_of(const burin_generate_params& params) {
           .seed = params.has_seed != 0 ? std::optional(params.seed) : std::nullopt};
 }
 
+std::optional<text::GrammarSource> grammar_of(const burin_generate_params& params) {
+  if (params.format < BURIN_FORMAT_NONE || params.format > BURIN_FORMAT_LARK) {
+    throw invalid("format", fmt::format("{} is no format", params.format));
+  }
+  const bool has_text = params.format != BURIN_FORMAT_NONE && params.format != BURIN_FORMAT_JSON;
+  if (has_text != (params.format_text != nullptr)) {
+    throw invalid("format_text", has_text ? "the format's text is missing" : "this format has no text");
+  }
+  if (params.format == BURIN_FORMAT_NONE) {
+    return std::nullopt;
+  }
+  return text::GrammarSource{.kind = static_cast<GrammarKind>(params.format - BURIN_FORMAT_JSON_SCHEMA),
+                             .text = has_text ? text_of(params.format_text, "format_text") : std::string()};
+}
+
+engine::Speculation speculation_of(const burin_generate_params& params) {
+  if (params.draft < BURIN_DRAFT_NONE || params.draft > BURIN_DRAFT_PROMPT_LOOKUP) {
+    throw invalid("draft", fmt::format("{} is nobody who drafts", params.draft));
+  }
+  return {.method = static_cast<engine::DraftMethod>(params.draft), .num_draft_tokens = params.num_draft_tokens};
+}
+
 engine::GenerateRequest generate_of(const burin_generate_params* given) {
   const burin_generate_params params =
       given == nullptr ? default_params() : read_struct(given, default_params(), "params");
@@ -92,6 +126,9 @@ engine::GenerateRequest generate_of(const burin_generate_params* given) {
   request.sampling = sampling_of(params);
   request.max_tokens = params.max_tokens;
   request.prefill_step_size = params.prefill_step_size;
+  request.ignore_eos = params.ignore_eos != 0;
+  request.grammar = grammar_of(params);
+  request.speculation = speculation_of(params);
   for (size_t i = 0; i < params.stop_count; ++i) {
     request.stop.push_back(text_of((&required(params.stop, "stop"))[i], "stop"));
   }

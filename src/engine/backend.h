@@ -108,6 +108,8 @@ class Backend {
   virtual void save_prompt_cache(const PromptCache& cache, const std::filesystem::path& file) = 0;
 
   virtual GenerateResult generate(const GenerateRequest& request, const EventSink& on_event) = 0;
+  /** Gives the system back what is held for no request: allocators' caches. */
+  virtual void give_back_memory() = 0;
   virtual Logits logits(const LogitsRequest& request) = 0;
   /** One pass; the model's weights and kernels are those of generate(). Throws: InvalidArgument. */
   virtual Measurement measure(const MeasureRequest& request) = 0;
@@ -148,7 +150,7 @@ const BackendModule& open_backend_module(std::string_view name);
 const BackendModule& open_backend_module_in(const std::filesystem::path& folder, std::string_view name);
 
 /** The symbol every module exports, with C linkage; `abi` must equal kBackendAbi. Null when it does not. */
-constexpr int kBackendAbi = 2;
+constexpr int kBackendAbi = 3;
 using BackendEntry = const BackendModule* (*)(int abi);
 
 }  // namespace burin::engine

@@ -9,9 +9,9 @@
 
 namespace burin::engine {
 
-std::vector<float> first_step(Backend& backend) {
+std::vector<float> first_step(Backend& backend, const LoadOptions& options) {
   try {
-    std::vector<int32_t> ids = backend.tokenize("a", false);
+    std::vector<int32_t> ids = options.with_tokenizer ? backend.tokenize("a", false) : std::vector<int32_t>();
     ids.resize(1);  // no text gives no token in some vocabularies: id 0 then
     return backend.logits({.tokens = std::move(ids)}).values;
   } catch (const Error& error) {

@@ -8,7 +8,7 @@
 namespace burin::engine {
 
 /** Logits after one fixed token: cheap, touches every weight, and the same each time. Empty: the backend has none. */
-std::vector<float> first_step(Backend& backend);
+std::vector<float> first_step(Backend& backend, const LoadOptions& options);
 
 /** Throws: Internal when one of them is not a number. */
 void require_numbers(const std::vector<float>& logits);

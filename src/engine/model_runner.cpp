@@ -93,7 +93,7 @@ ModelRunner::~ModelRunner() {
   thread_.post([this] { free_on_thread(); });
 }
 
-void ModelRunner::load(LoadOptions options, const Progress& on_progress) {
+void ModelRunner::load(ModelOptions options, const Progress& on_progress) {
   const Exclusive exclusive(*this);
   {
     const std::scoped_lock lock(mutex_);
@@ -110,7 +110,7 @@ void ModelRunner::load(LoadOptions options, const Progress& on_progress) {
   health_.on_load(now());
 }
 
-void ModelRunner::load_on_thread(const LoadOptions& options, std::optional<TimePoint> deadline,
+void ModelRunner::load_on_thread(const ModelOptions& options, std::optional<TimePoint> deadline,
                                  const Progress& on_progress, Loaded* loaded) {
   const TimePoint began = now();
   ProgressRelay relay;
@@ -127,15 +127,20 @@ void ModelRunner::load_on_thread(const LoadOptions& options, std::optional<TimeP
     failure = failure_of([&] {
       free_on_thread();
       backend_ = options_.make_backend();
-      LoadOptions observed = options;
+      LoadOptions observed = options.load;
       observed.on_progress = [&](double fraction) {
         check();
         relay.report(fraction);
       };
       backend_->load(observed);
-      loaded->first_step = first_step(*backend_);
+      loaded->first_step = first_step(*backend_, options.load);
       require_numbers(loaded->first_step);
       loaded->facts = backend_->facts();
+      cache_params_ = options.cache;
+      sequence_ = backend_->make_prompt_cache(cache_params_);  // one is made in any case: it proves the parameters
+      if (!options.keeps_sequence) {
+        sequence_.reset();
+      }
     });
     relay.end();
   });
@@ -161,7 +166,17 @@ void ModelRunner::publish(const Loaded& loaded) {
 }
 
 void ModelRunner::free_on_thread() {
+  sequence_.reset();
   backend_.reset();
+}
+
+void ModelRunner::give_back_memory() {
+  with_backend([this](Backend& backend) {
+    if (sequence_ != nullptr) {
+      sequence_ = backend.make_prompt_cache(cache_params_);
+    }
+    backend.give_back_memory();
+  });
 }
 
 void ModelRunner::unload() {
@@ -223,6 +238,8 @@ void ModelRunner::run(Generation& generation, const Prompt& prompt, GenerateRequ
     }
     request.prompt_ids = encode_prompt(*backend_, prompt);
     request.cancel = &generation.cancel_flag();
+    request.cache = sequence_.get();
+    request.cache_params = cache_params_;
     result = backend_->generate(request, [&](const TokenEvent& event) {
       generation.push(event);
       return true;
@@ -254,7 +271,8 @@ void ModelRunner::settle(Generation* generation, const GenerateResult* result, c
   metrics_.total_prompt_tokens += metrics_.prompt_tokens;
   metrics_.total_tokens_generated += metrics_.tokens_generated;
   metrics_.kv_bytes =
-      (metrics_.prompt_tokens + metrics_.tokens_generated) * (facts_ ? facts_->kv_bytes_per_token : uint64_t{0});
+      sequence_ ? sequence_->nbytes()
+                : (metrics_.prompt_tokens + metrics_.tokens_generated) * (facts_ ? facts_->kv_bytes_per_token : 0);
   if (result->finish_reason == FinishReason::Cancelled) {
     ++metrics_.cancelled;
     return;

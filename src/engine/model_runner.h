@@ -26,6 +26,14 @@ struct RunnerOptions {
   std::function<TimePoint()> now = std::chrono::steady_clock::now;
 };
 
+/** A model, and what its runner remembers. */
+struct ModelOptions {
+  LoadOptions load;
+  CacheParams cache;  // of every sequence
+  /** The newest sequence stays: a request that begins as it did computes only what is new. */
+  bool keeps_sequence = true;
+};
+
 /** Of the last generation, then of all since the runner was made. */
 struct Metrics {
   double model_load_ms = 0.0;
@@ -61,9 +69,10 @@ class ModelRunner {
 
   /**
    * Replaces the model. A first step of one token proves the new one and is kept for attempt_recovery.
-   * Throws: as Backend::load; Cancelled; Internal when the model computes no finite numbers.
+   * Throws: as Backend::load and Backend::make_prompt_cache; Cancelled; Internal when the model computes no finite
+   * numbers.
    */
-  void load(LoadOptions options, const Progress& on_progress);
+  void load(ModelOptions options, const Progress& on_progress);
   /** Frees the model; without one it does nothing. */
   void unload();
   bool is_loaded() const;
@@ -77,6 +86,9 @@ class ModelRunner {
                                                   const RetryPolicy& policy);
   /** Ends what loads, runs, waits, or waits for a retry. */
   void cancel();
+
+  /** Forgets the kept sequence and gives memory back, after the requests before it. Throws: as with_backend. */
+  void give_back_memory();
 
   /** Run `use` on the model thread, after the requests before it. Throws: InvalidArgument without a model. */
   void with_backend(const std::function<void(Backend&)>& use);
@@ -95,13 +107,13 @@ class ModelRunner {
   class Exclusive;
 
   struct Loaded {
-    LoadOptions options;
+    ModelOptions options;
     std::vector<float> first_step;  // empty: the backend gives no logits
     ModelFacts facts;
     TimePoint::duration took{0};
   };
 
-  void load_on_thread(const LoadOptions& options, std::optional<TimePoint> deadline, const Progress& on_progress,
+  void load_on_thread(const ModelOptions& options, std::optional<TimePoint> deadline, const Progress& on_progress,
                       Loaded* loaded);
   void publish(const Loaded& loaded);
   void free_on_thread();
@@ -127,8 +139,11 @@ class ModelRunner {
   HealthMonitor health_;
   CircuitBreaker breaker_;
 
-  std::unique_ptr<Backend> backend_;  // the model thread's own
-  ModelThread thread_;                // last: it ends first
+  // The model thread's own:
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<PromptCache> sequence_;  // the newest one; null where none is kept
+  CacheParams cache_params_;
+  ModelThread thread_;  // last: it ends first
 };
 
 }  // namespace burin::engine

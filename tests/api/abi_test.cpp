@@ -21,8 +21,8 @@ constexpr bool ends_with(Member T::* member) {
 TEST_F(Abi, StructsThatGoInHaveNoHoleAtTheirEndForAnotherFieldToHideIn) {
   EXPECT_TRUE(ends_with(&burin_environment::backend_dir));
   EXPECT_TRUE(ends_with(&burin_engine_options::max_waiting));
-  EXPECT_TRUE(ends_with(&burin_load_options::threads));
-  EXPECT_TRUE(ends_with(&burin_generate_params::logit_bias_count));
+  EXPECT_TRUE(ends_with(&burin_load_options::with_tokenizer));
+  EXPECT_TRUE(ends_with(&burin_generate_params::ignore_eos));
   EXPECT_TRUE(ends_with(&burin_message::content));
   EXPECT_TRUE(ends_with(&burin_request::params));
   EXPECT_TRUE(ends_with(&burin_retry::jitter));
@@ -127,6 +127,7 @@ TEST_F(Abi, NullsAreInvalidArgumentsAndFreesOfNullDoNothing) {
   EXPECT_EQ(burin_engine_metrics(nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_engine_health(nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_engine_attempt_recovery(nullptr, nullptr), BURIN_INVALID_ARGUMENT);
+  EXPECT_EQ(burin_engine_optimize_performance(nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_engine_start(nullptr, nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_generation_next(nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);
   EXPECT_EQ(burin_generation_result(nullptr, nullptr, nullptr), BURIN_INVALID_ARGUMENT);

@@ -171,6 +171,40 @@ TEST_F(Api, InvalidArgument) {
   EXPECT_EQ(engine.health().state, EngineHealth::Healthy);
 }
 
+TEST_F(Api, BadFormatsDraftsAndCachesAreNamed) {
+  Engine engine = loaded();
+  using Kind = Format::Kind;
+  const std::vector<std::pair<GenerateParams, std::string>> bad = {
+      {{.format = Format{.kind = Kind::Json, .text = "{}"}}, "format_text"},
+      {{.format = Format{.kind = Kind::Regex, .text = std::string("a\0b", 3)}}, "format_text"},
+      {{.format = Format{.kind = static_cast<Kind>(7), .text = "x"}}, "format"},
+      {{.draft = static_cast<Draft>(7)}, "draft"}};
+  for (const auto& [params, param] : bad) {
+    EXPECT_EQ(failure([&, &given = params] { engine.generate("a", given); }).facts().at("param"), param);
+  }
+  const std::vector<std::pair<ModelConfiguration, std::string>> unloadable = {
+      {{.hub_id = "tiny", .max_kv_size = -1}, "max_kv_size"},
+      {{.hub_id = "tiny", .kv_bits = 5}, "kv_bits"},
+      {{.hub_id = "tiny", .quantized_kv_start = -1}, "quantized_kv_start"}};
+  for (const auto& [configuration, param] : unloadable) {
+    EXPECT_EQ(failure([&, &given = configuration] { engine.load(given); }).facts().at("param"), param);
+  }
+  EXPECT_EQ(code([&] { engine.load({.hub_id = "tiny", .draft_hub_id = "nobody"}); }), ErrorCode::NotFound);
+}
+
+TEST_F(Api, TheNewestSequenceIsKeptUntilItIsGivenBack) {
+  Engine engine = loaded();
+  EXPECT_EQ(engine.generate("abc").cached_tokens, 0);
+  EXPECT_EQ(engine.generate("abcd").cached_tokens, 4);  // <s> in front
+  engine.optimize_performance();
+  EXPECT_EQ(engine.generate("abcd").cached_tokens, 0);
+  engine.load({.hub_id = "tiny", .keep_sequence = false});
+  engine.generate("abc");
+  EXPECT_EQ(engine.generate("abc").cached_tokens, 0);
+  engine.unload();
+  EXPECT_EQ(code([&] { engine.optimize_performance(); }), ErrorCode::InvalidArgument);
+}
+
 TEST_F(Api, NotFound) {
   Engine engine({.environment = environment()});
   const Error error = failure([&] { engine.load({.hub_id = "nothing"}); });

@@ -119,7 +119,11 @@ class FakeBackend : public Backend {
     return result;
   }
 
-  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams& /*params*/) override {
+  void give_back_memory() override {}
+  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams& params) override {
+    if (params.kv_bits == 5) {
+      throw Error(ErrorCode::InvalidArgument, "prompt cache", "no such width").fact("param", "kv_bits");
+    }
     return std::make_unique<FakePromptCache>();
   }
   std::unique_ptr<PromptCache> load_prompt_cache(const std::filesystem::path& file,

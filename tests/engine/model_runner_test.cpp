@@ -63,10 +63,47 @@ TEST_F(Runner, EventsResultAndMetricsOfOneAnswer) {
   const Metrics metrics = runner_.metrics();
   EXPECT_EQ(metrics.tokens_generated, 3U);
   EXPECT_EQ(metrics.prompt_tokens, 3U);
-  EXPECT_EQ(metrics.kv_bytes, 12U);
+  EXPECT_EQ(metrics.kv_bytes, 300U);
   EXPECT_EQ(metrics.weight_bytes, 7U);
   EXPECT_EQ(metrics.completed, 1U);
   EXPECT_EQ(runner_.facts().model_type, "scripted");
+}
+
+TEST_F(Runner, KeepsTheNewestSequence) {
+  load();
+  EXPECT_EQ(runner_.start("abc", {})->result().cached_tokens, 0);
+  EXPECT_EQ(runner_.start("abc", {})->result().cached_tokens, 1);
+  EXPECT_EQ(script_.caches, 1);
+  runner_.attempt_recovery();
+  EXPECT_EQ(runner_.start("abc", {})->result().cached_tokens, 0);
+  runner_.unload();
+  EXPECT_EQ(script_.caches, 0);
+}
+
+TEST_F(Runner, KeepsNoneWhereNoneIsWanted) {
+  runner_.load({.keeps_sequence = false}, nullptr);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(runner_.start("abc", {})->result().cached_tokens, 0);
+  }
+  EXPECT_EQ(script_.caches, 0);
+  EXPECT_EQ(runner_.metrics().kv_bytes, 12U);
+}
+
+TEST_F(Runner, CachesThatCannotBeFailTheLoad) {
+  const Error error = failure([&] { runner_.load({.cache = {.kv_bits = 5}, .keeps_sequence = false}, nullptr); });
+  EXPECT_EQ(error.facts().at("param"), "kv_bits");
+  EXPECT_FALSE(runner_.is_loaded());
+  EXPECT_EQ(script_.alive, 0);
+}
+
+TEST_F(Runner, GivesMemoryBackAndForgets) {
+  EXPECT_EQ(code([&] { runner_.give_back_memory(); }), ErrorCode::InvalidArgument);
+  load();
+  answer("abc");
+  runner_.give_back_memory();
+  EXPECT_EQ(script_.given_back, 1);
+  EXPECT_EQ(runner_.start("abc", {})->result().cached_tokens, 0);
+  EXPECT_EQ(script_.caches, 1);
 }
 
 TEST_F(Runner, BadPromptsFailTheirOwnRequestOnly) {

@@ -6,6 +6,8 @@
 #include <limits>
 #include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -21,8 +23,28 @@ struct Script {
   std::atomic<bool> load_fails{false};  //
   std::atomic<bool> load_waits{false};  // a load reports progress until it is cancelled
   std::atomic<int> loads{0};
-  std::atomic<int> alive{0};            // backends
+  std::atomic<int> alive{0};  // backends
+  std::atomic<int> caches{0};
+  std::atomic<int> given_back{0};
   std::atomic<int> calls_elsewhere{0};  // calls on another thread than the one that made the backend
+};
+
+/** Remembers the newest prompt, as long as its backend lives. */
+class ScriptedCache : public PromptCache {
+ public:
+  explicit ScriptedCache(Script& script) : script_(script) { ++script_.caches; }
+  ~ScriptedCache() override {
+    EXPECT_GT(script_.alive, 0) << "a cache outlived its model";
+    --script_.caches;
+  }
+  int size() const override { return static_cast<int>(tokens.size()); }
+  bool knows_its_tokens() const override { return true; }
+  uint64_t nbytes() const override { return 100 * tokens.size(); }
+
+  std::vector<int32_t> tokens;
+
+ private:
+  Script& script_;
 };
 
 class ScriptedBackend : public Backend {
@@ -66,6 +88,9 @@ class ScriptedBackend : public Backend {
     note_thread();
     GenerateResult result{.finish_reason = FinishReason::Stop,
                           .prompt_tokens = static_cast<int>(request.prompt_ids.size())};
+    if (auto* cache = static_cast<ScriptedCache*>(request.cache)) {
+      result.cached_tokens = std::exchange(cache->tokens, request.prompt_ids) == request.prompt_ids ? 1 : 0;
+    }
     const std::string text = detokenize(request.prompt_ids, false);
     for (size_t i = 0; script_.endless || i < text.size(); ++i) {
       if (*request.cancel) {
@@ -89,7 +114,17 @@ class ScriptedBackend : public Backend {
     EXPECT_EQ(request.tokens.size(), 1U);
     return {.values = {script_.logit, 0.0F}, .rows = 1, .vocab_size = 2};
   }
-  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams&) override { throw not_scripted(); }
+  std::unique_ptr<PromptCache> make_prompt_cache(const CacheParams& params) override {
+    note_thread();
+    if (params.kv_bits == 5) {
+      throw Error(ErrorCode::InvalidArgument, "prompt cache", "no such width").fact("param", "kv_bits");
+    }
+    return std::make_unique<ScriptedCache>(script_);
+  }
+  void give_back_memory() override {
+    note_thread();
+    ++script_.given_back;
+  }
   std::unique_ptr<PromptCache> load_prompt_cache(const std::filesystem::path&, const CacheParams&) override {
     throw not_scripted();
   }

@@ -69,6 +69,7 @@ class Request {
     set_sampling(params);
     params_.max_tokens = params.max_tokens.value_or(default_max_tokens);
     set_lists(params);
+    set_format(params);
     request_.params = &params_;
     std::visit([this](const auto& form) { set(form); }, prompt);
   }
@@ -111,6 +112,17 @@ class Request {
     params_.logit_bias_ids = bias_ids_.data();
     params_.logit_bias_values = bias_values_.data();
     params_.logit_bias_count = bias_ids_.size();
+  }
+
+  void set_format(const GenerateParams& params) {
+    params_.draft = static_cast<int32_t>(params.draft);
+    params_.num_draft_tokens = params.num_draft_tokens;
+    params_.ignore_eos = params.ignore_eos ? 1 : 0;
+    if (params.format) {
+      params_.format = static_cast<int32_t>(params.format->kind);
+      const bool has_text = params.format->kind != Format::Kind::Json || !params.format->text.empty();
+      params_.format_text = has_text ? c_text(params.format->text, "format_text") : nullptr;
+    }
   }
 
   void set(const std::string& text) { request_.prompt = c_text(text, "prompt"); }
@@ -195,7 +207,10 @@ inline GenerateResult result_from(burin_generation* generation) {
           result.prompt_tokens,
           from_ms(result.first_token_ms),
           result.prompt_tokens_per_s,
-          result.tokens_per_s};
+          result.tokens_per_s,
+          static_cast<int>(result.cached_tokens),
+          result.draft_tokens,
+          result.accepted_tokens};
 }
 
 }  // namespace burin::detail
