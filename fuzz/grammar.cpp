@@ -72,13 +72,15 @@ void walk(const Grammar& grammar, std::string_view choices) {
     const Mask mask = mask_of(matcher);
     const auto choice = static_cast<unsigned char>(choices[choices.size() - 1 - step % choices.size()]);
     const int32_t id = pick(mask, choice);
-    const bool unforced = !forced.empty() && forced.front() != id;
-    if (id < 0 || unforced || (has(mask, fuzz::kEnd) && !matcher.is_accepting())) {
+    if (id < 0 || (!forced.empty() && !has(mask, forced.front()))) {
       std::abort();
     }
     matcher.consume(id);
     taken.push_back(id);
     if (id == fuzz::kEnd) {
+      if (!matcher.is_stopped() && !matcher.is_accepting()) {
+        std::abort();
+      }
       return;
     }
     if (step == 3) {

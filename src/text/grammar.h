@@ -51,8 +51,8 @@ class GrammarMatcher {
   explicit GrammarMatcher(const Grammar& grammar);
 
   /**
-   * Sets bit `i % 32` of `words[i / 32]` for each token `i` that may come next, all others to 0. Tokens that end an
-   * answer are among them exactly when the text so far is complete.
+   * Sets bit `i % 32` of `words[i / 32]` for each token `i` that may come next, all others to 0. A token that ends an
+   * answer is among them exactly when the text so far is complete, or is so by that token, which the grammar names.
    * Throws: ResourceExhausted when the grammar became too complex, Unsupported when no token fits.
    */
   void mask(std::span<uint32_t> words);

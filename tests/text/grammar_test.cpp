@@ -96,6 +96,20 @@ TEST_F(GrammarOf, RefusesATokenThatTheMaskForbids) {
   EXPECT_THROW(m.consume('a'), Error);  // the error stays
 }
 
+TEST_F(GrammarOf, AnEndThatTheGrammarNamesComesOnlyLast) {
+  GrammarMatcher last = matcher(Kind::Lark, "start: \"a\" <|end|>");
+  last.consume('a');
+  EXPECT_TRUE(allows(last, kEnd));
+  GrammarMatcher early = matcher(Kind::Lark, "start: \"a\" <|end|>? \"b\"");
+  early.consume('a');
+  EXPECT_FALSE(allows(early, kEnd));
+  EXPECT_TRUE(allows(early, 'b'));
+  GrammarMatcher impossible = matcher(Kind::Lark, "start: \"a\" <|end|> \"b\"");
+  EXPECT_EQ(impossible.forced(), std::vector<int32_t>{'a'});
+  impossible.consume('a');
+  EXPECT_EQ(mask(impossible), std::vector<uint32_t>(mask(impossible).size()));
+}
+
 TEST_F(GrammarOf, KnowsWhatIsForced) {
   GrammarMatcher m = matcher(Kind::Regex, "x=[0-9]");
   EXPECT_EQ(m.forced(), (std::vector<int32_t>{'x', '='}));
@@ -288,8 +302,9 @@ TEST_F(GrammarOf, FollowsRecursionThatEnds) {
 
 TEST_F(GrammarOf, TakesLark) {
   EXPECT_TRUE(accepts(matcher(Kind::Lark, "start: \"a\" num\nnum: /[0-9]+/"), "a12"));
-  GrammarMatcher m = matcher(Kind::Lark, "start: <|stop|> \"a\"");
-  EXPECT_TRUE(allows(m, kStop));
+  GrammarMatcher m(Grammar::compile(GrammarVocabulary::of(tokenizer_, {kEnd}),
+                                    {.kind = Kind::Lark, .text = "start: <|stop|> \"a\""}));
+  EXPECT_TRUE(allows(m, kStop));  // a token that ends nothing
   EXPECT_TRUE(accepts(matcher(Kind::Lark, R"(start: "x" %json {"type":"integer","minimum":3,"maximum":4})"), "x3"));
 }
 

@@ -244,6 +244,12 @@ fn failure(text: &str) -> Failure {
     Failure { status, message: reason(text).to_string() }
 }
 
+fn forbid(mask: &mut [u32], id: TokenId) {
+    if let Some(word) = mask.get_mut(id as usize / 32) {
+        *word &= !(1 << (id % 32));
+    }
+}
+
 /// The state of one answer. After an error it stays in that error.
 pub struct Matcher {
     vocabulary: Arc<Vocabulary>,
@@ -308,9 +314,23 @@ impl Matcher {
         out[..count].copy_from_slice(&words[..count]);
         if self.tokens.is_empty() {
             for id in &self.vocabulary.never_first {
-                if let Some(word) = out.get_mut(*id as usize / 32) {
-                    *word &= !(1 << (id % 32));
-                }
+                forbid(out, *id);
+            }
+        }
+        self.forbid_early_ends(out)
+    }
+
+    /// A Lark grammar can name a token that ends answers. It may come only where the text is complete with it.
+    fn forbid_early_ends(&mut self, out: &mut [u32]) -> Result<()> {
+        let is_set = |id: &TokenId| out.get(*id as usize / 32).is_some_and(|word| word >> (id % 32) & 1 == 1);
+        let named: Vec<TokenId> = self.vocabulary.trie().eos_tokens().iter().copied().filter(is_set).collect();
+        if self.is_json || named.is_empty() || self.is_stopped() || self.is_accepting()? {
+            return Ok(());
+        }
+        for id in named {
+            let mut after = self.matcher.clone();
+            if after.consume_token(id).is_err() || !(after.is_stopped() || after.is_accepting().unwrap_or(false)) {
+                forbid(out, id);
             }
         }
         Ok(())
@@ -323,9 +343,12 @@ impl Matcher {
         Ok(())
     }
 
-    /// Tokens that must come next in this order, as far as that is known; often none.
+    /// Tokens that must come next in this order, as far as that is known; often none. None from where the mask has to
+    /// say whether the answer may begin or end so.
     pub fn forced(&mut self) -> Vec<u32> {
-        let ids = if self.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() };
+        let mut ids = if self.is_stopped() { Vec::new() } else { self.matcher.compute_ff_tokens() };
+        let ends = self.vocabulary.trie().eos_tokens();
+        ids.truncate(ids.iter().position(|id| ends.contains(id)).unwrap_or(ids.len()));
         let barred = |id| self.tokens.is_empty() && self.vocabulary.never_first.contains(id);
         if ids.first().is_some_and(barred) { Vec::new() } else { ids }
     }
