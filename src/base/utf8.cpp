@@ -50,6 +50,16 @@ int character_length(std::string_view text, size_t at) {
   return rule->length;
 }
 
+/** The bits of a well-formed character of `length` bytes. */
+char32_t code_of(std::string_view text, int length) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  char32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+  for (int i = 1; i < length; ++i) {
+    code = code << 6 | (static_cast<uint8_t>(text[static_cast<size_t>(i)]) & 0x3FU);
+  }
+  return code;
+}
+
 void append_hex(std::string& out, uint8_t byte) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   out += "\\x";
@@ -58,6 +68,12 @@ void append_hex(std::string& out, uint8_t byte) {
 }
 
 }  // namespace
+
+Character first_character(std::string_view text) {
+  const int length = character_length(text, 0);
+  return length > 0 ? Character{.length = static_cast<size_t>(length), .code = code_of(text, length), .valid = true}
+                    : Character{};
+}
 
 bool is_valid_utf8(std::string_view text) {
   for (size_t at = 0; at < text.size();) {

@@ -11,6 +11,7 @@ namespace burin::cli {
 engine::GenerateResult answer(Context& context, engine::Backend& backend, engine::GenerateRequest request,
                               Streaming streaming) {
   Output& output = context.output;
+  output.start_answer(context.arguments.has("--no-word-wrap") ? Wrapping::Off : Wrapping::On);
   const CancelScope scope;
   request.cancel = &scope.flag();
   const int prompt_tokens = static_cast<int>(request.prompt_ids.size());

@@ -20,8 +20,8 @@ constexpr uint64_t kMaxGrammarBytes = uint64_t{1} << 20;
 constexpr std::array kFormatOptions{
     Option{.name = "--format",
            .kind = ValueKind::Text,
-           .value_name = "FILE|json",
-           .help = "answer in JSON that fits the schema in FILE; json: any JSON object"},
+           .value_name = "FILE|SCHEMA|json",
+           .help = "answer in JSON that fits the schema, in FILE or as {..}; json: any JSON object"},
     Option{.name = "--regex",
            .kind = ValueKind::Text,
            .value_name = "PATTERN",
@@ -45,6 +45,16 @@ std::string read_given(std::string_view option, const std::string& file) {
 std::string read_schema(const std::string& file) {
   std::string text = read_given("--format", file);
   parse_json(text, std::filesystem::path(file).filename().string());
+  return text;
+}
+
+/** A schema that stands in the command itself. */
+std::string checked_schema(const std::string& text) {
+  try {
+    parse_json(text, "schema");
+  } catch (const Error& e) {
+    throw Error(ErrorCode::InvalidArgument, "run", fmt::format("--format: {}", e.message()));
+  }
   return text;
 }
 
@@ -78,7 +88,8 @@ std::optional<text::GrammarSource> grammar_from(const Arguments& arguments) {
   if (value == "json") {
     return text::GrammarSource{.kind = Kind::Json};
   }
-  return text::GrammarSource{.kind = Kind::JsonSchema, .text = read_schema(value)};
+  return text::GrammarSource{.kind = Kind::JsonSchema,
+                             .text = value.starts_with('{') ? checked_schema(value) : read_schema(value)};
 }
 
 }  // namespace burin::cli

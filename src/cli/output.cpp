@@ -9,37 +9,12 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace burin::cli {
 namespace {
 
 constexpr std::string_view kBrokenPipe = "broken_pipe";
-
-struct Character {
-  size_t length = 1;
-  char32_t code = 0;
-  bool valid = false;
-};
-
-/** The UTF-8 character at the front of `text`; one invalid byte where there is none. */
-Character character_at(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) {
-    return {.length = 1, .code = first, .valid = true};
-  }
-  const size_t length = first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) {
-    return {};
-  }
-  char32_t code = first & (0xFFU >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) {
-      return {};
-    }
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  return {.length = length, .code = code, .valid = true};
-}
 
 bool moves_the_terminal(const Character& character) {
   const char32_t c = character.code;
@@ -52,7 +27,7 @@ template <typename Replace>
 std::string filter(std::string_view text, Replace replace) {
   std::string result;
   while (!text.empty()) {
-    const Character character = character_at(text);
+    const Character character = first_character(text);
     if (moves_the_terminal(character)) {
       result += replace(text.substr(0, character.length));
     } else {
@@ -109,8 +84,16 @@ void Output::print_untrusted(std::string_view text) {
   print(options_.stdout_terminal ? escape_controls(text) : std::string(text));
 }
 
+void Output::start_answer(Wrapping wrapping) {
+  wrap_.reset();
+  if (wrapping == Wrapping::On && options_.stdout_wraps) {
+    wrap_.emplace(screen_size(STDOUT_FILENO).columns);
+  }
+}
+
 void Output::print_answer(std::string_view text) {
-  print(options_.stdout_terminal ? strip_controls(text) : std::string(text));
+  const std::string shown = options_.stdout_terminal ? strip_controls(text) : std::string(text);
+  print(wrap_ ? wrap_->add(shown) : shown);
 }
 
 void Output::note(std::string_view text) {
@@ -141,9 +124,9 @@ void Output::progress(std::string_view text) {
   progress_lines_ = lines;
 }
 
-ScreenSize screen_size() {
+ScreenSize screen_size(int fd) {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
     return {};
   }
   return {.columns = size.ws_col, .rows = size.ws_row};

@@ -1,10 +1,12 @@
 // What goes to stdout and stderr: complete writes, errors noticed, control bytes of untrusted text kept from terminals.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "cli/word_wrap.h"
 
 namespace burin::cli {
 
@@ -12,9 +14,12 @@ struct OutputOptions {
   bool json = false;
   bool stdout_terminal = false;
   bool stderr_terminal = false;
-  bool redraws = false;  // progress on stderr; only on a terminal that moves its cursor
-  bool color = false;    // of stderr; only on a terminal
+  bool redraws = false;       // progress on stderr; only on a terminal that moves its cursor
+  bool stdout_wraps = false;  // answers may be broken between words; only on a terminal that moves its cursor
+  bool color = false;         // of stderr; only on a terminal
 };
+
+enum class Wrapping { Off, On };
 
 class Output {
  public:
@@ -27,6 +32,8 @@ class Output {
   void print(std::string_view text);
   /** Names, paths, file content: control bytes are shown as \x1b on a terminal. */
   void print_untrusted(std::string_view text);
+  /** The next print_answer begins an answer, whose lines are broken between words where stdout allows it. */
+  void start_answer(Wrapping wrapping);
   /** Text a model wrote: control bytes are dropped on a terminal. */
   void print_answer(std::string_view text);
 
@@ -42,6 +49,7 @@ class Output {
  private:
   OutputOptions options_;
   size_t progress_lines_ = 0;  // that are shown
+  std::optional<WordWrap> wrap_;
 };
 
 struct ScreenSize {
@@ -49,8 +57,8 @@ struct ScreenSize {
   size_t rows = 24;
 };
 
-/** Of the terminal on stderr, now. */
-ScreenSize screen_size();
+/** Of the terminal behind `fd`, now. */
+ScreenSize screen_size(int fd);
 
 /** C0 but newline and tab, DEL, C1, bidirectional overrides and bytes that are no UTF-8, written as \xNN. */
 std::string escape_controls(std::string_view text);

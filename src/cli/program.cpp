@@ -74,6 +74,7 @@ int run_program(const std::vector<std::string>& words, const Environment& enviro
                  .stdout_terminal = environment.stdout_terminal,
                  .stderr_terminal = environment.stderr_terminal,
                  .redraws = environment.stderr_terminal && !environment.dumb_terminal,
+                 .stdout_wraps = environment.stdout_terminal && !environment.dumb_terminal,
                  .color = environment.stderr_terminal && !environment.dumb_terminal && !environment.no_color});
   const Request request = split(words);
   try {

@@ -1,5 +1,7 @@
 #include "cli/pull_display.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -140,7 +142,7 @@ void PullDisplay::file(const hub::PulledFile& done) {
 
 void PullDisplay::progress(const hub::PullProgress& now) {
   if (style_ == PullStyle::People && output_.redraws()) {
-    output_.progress(progress_bars(now, screen_size()));
+    output_.progress(progress_bars(now, screen_size(STDERR_FILENO)));
   }
   const auto time = std::chrono::steady_clock::now();
   if (style_ != PullStyle::JsonLines || time < next_event_) {

@@ -155,6 +155,7 @@ extern const Command run_command{
              .help = "system message in front of the prompt"},
             {.name = "--no-chat-template", .help = "continue the prompt as plain text"},
             {.name = "--no-stream", .help = "print the answer when it is complete", .configurable = true},
+            {.name = "--no-word-wrap", .help = "let the terminal break lines anywhere", .configurable = true},
             {.name = "--verbose", .help = "say on stderr what was loaded", .configurable = true}} +
         format_options() + sampling_options() + speculation_options() + prompt_cache_options() + cache_options() +
         execution_options(),

@@ -27,7 +27,7 @@ Constraint::Constraint(const text::Tokenizer& tokenizer, const text::GrammarSour
 /**
  * Looks for an end. With more tokens to spare than one should make necessary (a long end is one of large parts, and a
  * token may begin another), the next search waits until half of the rest are gone; where there is no end, until a
- * quarter of all is: a search takes a mask for each of its tokens.
+ * quarter of all is: a search goes through as many tokens as are left.
  */
 void Constraint::look_ahead(int left) {
   if (!end_ && left > next_look_) {
