@@ -218,6 +218,18 @@ TEST_F(Constrained, GoesWithPenaltiesAndSampling) {
   }
 }
 
+TEST_F(Constrained, ATokenThatTheModelLacksIsAnError) {
+  FakeModel model(100, [](int32_t) { return 'a'; });  // the tokenizer has more: x is 120, in the last word of a mask
+  for (const char* grammar : {"x", "[xy]"}) {
+    try {
+      generate({.model = model, .tokenizer = &tokenizer_}, request(Kind::Regex, grammar), nullptr);
+      ADD_FAILURE() << grammar;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::Unsupported) << error.what();
+    }
+  }
+}
+
 TEST_F(Constrained, LogprobsAreOfTheAllowedTokens) {
   const auto only = request(Kind::Regex, "q[ab]");
   FakeModel model(kPadded, [](int32_t) { return 'z'; });
