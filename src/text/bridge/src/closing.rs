@@ -183,7 +183,9 @@ impl Ahead {
         if known.is_empty() || end == INVALID_TOKEN {
             return Ok(None);
         }
-        for skipped in [1, 0].into_iter().chain(2..=CONTAINED.min(known.len())) {
+        // An end that was begun has no room for more: only a token in place of its next one fits.
+        let most_skipped = if wanted.is_known { 1 } else { CONTAINED.min(known.len()) };
+        for skipped in [1, 0].into_iter().chain(2..=most_skipped) {
             let rest = &known[skipped..];
             let ids = [&[first], rest, &[end]].concat();
             if rest.len() <= wanted.most && self.allows(&ids)? {
