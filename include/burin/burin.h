@@ -144,7 +144,7 @@ typedef struct burin_load_options {
   int32_t threads;         /**< 0: as many as the process may use */
   const char* draft_model; /**< a smaller model of the same vocabulary, for BURIN_DRAFT_MODEL; NULL: none */
   const char* pack_folder; /**< where packed weights are kept, so that later loads take milliseconds; NULL: nowhere */
-  int32_t keep_sequence;   /**< 1: a request that begins as the one before it computes only what is new; 0: none does */
+  int32_t keep_sequence;   /**< 1: a request that begins as the one before it computes only what is new; 0: all */
   int32_t max_kv_size;     /**< tokens that layers of full attention remember, the first 4 among them; 0: all */
   int32_t kv_bits;         /**< 2 to 6 or 8: keys and values are quantized; 0: they are not */
   int32_t kv_group_size;   /**< dimensions of a head that share a scale then */

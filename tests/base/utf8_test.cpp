@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace burin {
@@ -29,6 +32,21 @@ TEST(Utf8, EscapesWhatSteersATerminal) {
                            "2J \xC3\xA9",
                            false),
             "\\x9b2J \xC3\xA9");
+}
+
+TEST(Utf8, FirstCharacterHasItsCodeOrIsOneBrokenByte) {
+  const std::vector<std::pair<std::string_view, char32_t>> whole = {
+      {"ab", U'a'}, {"\u00e9x", U'\u00e9'}, {"\u6771", U'\u6771'}, {"\U0001F98A.", U'\U0001F98A'}};
+  for (const auto& [text, code] : whole) {
+    const Character character = first_character(text);
+    EXPECT_TRUE(character.valid);
+    EXPECT_EQ(character.code, code) << text;
+    EXPECT_TRUE(is_valid_utf8(text.substr(0, character.length)));
+  }
+  for (const std::string_view text : {"\xff", "\xe6\x9d", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    EXPECT_FALSE(first_character(text).valid);
+    EXPECT_EQ(first_character(text).length, 1U);
+  }
 }
 
 }  // namespace
