@@ -39,10 +39,10 @@ void TokenSource::take(const Step& step) {
   ready_.push_back(step);
 }
 
-/** The memory of a long forced part stays bounded. */
+/** The memory of a long forced part stays bounded; where it would matter, tokens are run one by one. */
 void TokenSource::run_long_part() {
   constexpr size_t kMostAtOnce = 512;
-  if (waiting().size() >= kMostAtOnce) {
+  if (waiting().size() >= kMostAtOnce || sequence_.depends_on_cuts()) {
     const mx::array input = to_array(waiting());
     mx::eval(sequence_.last_logits(input));
     chooser_.remember(input);

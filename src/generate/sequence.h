@@ -43,6 +43,8 @@ class Sequence {
 
   /** Tokens run so far. */
   int size() const { return layers_.front()->offset(); }
+  /** What it remembers depends on how many tokens are run at once. */
+  bool depends_on_cuts() const { return options_.max_kv_size != 0; }
   /** Whether the newest `count` tokens can be taken back after `more` have been run. */
   bool is_trimmable(int count, int more) const;
   /** Takes the newest `count` tokens back; what cannot be taken back is forgotten altogether. */

@@ -97,6 +97,15 @@ TEST_F(Constrained, ALongForcedPartIsRunInPieces) {
   EXPECT_EQ(model.calls, (std::vector<int>{512, 512, 477}));
 }
 
+TEST_F(Constrained, ForcedTokensAreRunOneByOneWhereTheCacheIsLimited) {
+  FakeModel model(kPadded, [](int32_t) { return 'g'; });
+  model.facts_.eos_token_ids = {kEnd};
+  auto limited = request(Kind::Regex, "x=[gh]yz[gh]");
+  limited.cache_params.max_kv_size = 16;
+  EXPECT_EQ(generate({.model = model, .tokenizer = &tokenizer_}, limited, nullptr).text, "x=gyzg");
+  EXPECT_EQ(model.calls, std::vector<int>(6, 1));
+}
+
 TEST_F(Constrained, AForcedPartCanBeCutAndStopped) {
   auto cut = request(Kind::Regex, "abcdef[gh]");
   cut.max_tokens = 3;
