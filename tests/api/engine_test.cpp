@@ -139,7 +139,7 @@ TEST_F(Api, ModelsAreListedAndResolvedAsTheProgramDoes) {
   EXPECT_EQ(resolve_model((home_ / "tiny").string(), environment()).path, home_ / "tiny");
 }
 
-// One test for each code of the table; Network is reserved.
+// One test for each code of the table; Network is in hub_test.cpp.
 
 TEST_F(Api, InvalidArgument) {
   Engine engine({.environment = environment()});
