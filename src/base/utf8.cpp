@@ -97,20 +97,25 @@ size_t whole_utf8_prefix(std::string_view text) {
   return text.size();
 }
 
-std::string escape_control(std::string_view text, bool keep_newlines) {
+bool steers_terminal(const Character& character) {
+  const char32_t c = character.code;
+  const bool control = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0);
+  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+  return !character.valid || control || direction;
+}
+
+std::string escape_controls(std::string_view text, LineBreaks breaks) {
   std::string out;
-  for (size_t at = 0; at < text.size(); ++at) {
-    const auto byte = static_cast<uint8_t>(text[at]);
-    const bool c1 = byte == 0xC2 && at + 1 < text.size() && static_cast<uint8_t>(text[at + 1]) < 0xA0;
-    if (keep_newlines && (byte == '\n' || byte == '\t')) {
-      out += text[at];
-    } else if (c1) {
-      append_hex(out, static_cast<uint8_t>(text[++at]));
-    } else if (byte < 0x20 || byte == 0x7F) {
-      append_hex(out, byte);
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    const bool breaks_line = character.code == '\n' || character.code == '\t';
+    const std::string_view bytes = text.substr(0, character.length);
+    if (steers_terminal(character) || (breaks_line && breaks == LineBreaks::Escape)) {
+      std::ranges::for_each(bytes, [&out](char byte) { append_hex(out, static_cast<uint8_t>(byte)); });
     } else {
-      out += text[at];
+      out += bytes;
     }
+    text.remove_prefix(character.length);
   }
   return out;
 }

@@ -23,8 +23,12 @@ Character first_character(std::string_view text);
 /** Length of the longest prefix that does not end inside a character; broken bytes count as characters. */
 size_t whole_utf8_prefix(std::string_view text);
 
-/** Control bytes (C0, C1, DEL) as \xNN, so that text from outside cannot steer a terminal; newline and tab stay if
- * asked. */
-std::string escape_control(std::string_view text, bool keep_newlines);
+/** Whether a terminal would act on it: C0 but newline and tab, DEL, C1, bidirectional overrides, a broken byte. */
+bool steers_terminal(const Character& character);
+
+enum class LineBreaks { Keep, Escape };
+
+/** What steers a terminal is written as \xNN, byte by byte; with `Escape` newline and tab too. */
+std::string escape_controls(std::string_view text, LineBreaks breaks = LineBreaks::Keep);
 
 }  // namespace burin

@@ -46,7 +46,8 @@ toml::table parse(std::string_view text) {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::Corrupt, kFile,
-                fmt::format("{}:{}: {}", kFile, error.source().begin.line, escape_control(error.description(), false)))
+                fmt::format("{}:{}: {}", kFile, error.source().begin.line,
+                            escape_controls(error.description(), LineBreaks::Escape)))
         .hint("`burin config path` names the file");
   } catch (const std::logic_error&) {
     throw Error(ErrorCode::Corrupt, kFile, "not TOML").hint("`burin config path` names the file");

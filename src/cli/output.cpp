@@ -9,34 +9,10 @@
 
 #include <fmt/format.h>
 
-#include "base/utf8.h"
-
 namespace burin::cli {
 namespace {
 
 constexpr std::string_view kBrokenPipe = "broken_pipe";
-
-bool moves_the_terminal(const Character& character) {
-  const char32_t c = character.code;
-  const bool control = (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0);
-  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-  return !character.valid || control || direction;
-}
-
-template <typename Replace>
-std::string filter(std::string_view text, Replace replace) {
-  std::string result;
-  while (!text.empty()) {
-    const Character character = first_character(text);
-    if (moves_the_terminal(character)) {
-      result += replace(text.substr(0, character.length));
-    } else {
-      result += text.substr(0, character.length);
-    }
-    text.remove_prefix(character.length);
-  }
-  return result;
-}
 
 /** False when not all of it could be written; errno says why. */
 bool write_all(int fd, std::string_view text) {
@@ -52,18 +28,14 @@ bool write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-std::string escape_controls(std::string_view text) {
-  return filter(text, [](std::string_view bytes) {
-    std::string escaped;
-    for (const char c : bytes) {
-      escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-    return escaped;
-  });
-}
-
 std::string strip_controls(std::string_view text) {
-  return filter(text, [](std::string_view) { return std::string(); });
+  std::string kept;
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    kept += steers_terminal(character) ? "" : text.substr(0, character.length);
+    text.remove_prefix(character.length);
+  }
+  return kept;
 }
 
 bool is_broken_pipe(const Error& error) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "cli/word_wrap.h"
 
 namespace burin::cli {
@@ -60,10 +61,7 @@ struct ScreenSize {
 /** Of the terminal behind `fd`, now. */
 ScreenSize screen_size(int fd);
 
-/** C0 but newline and tab, DEL, C1, bidirectional overrides and bytes that are no UTF-8, written as \xNN. */
-std::string escape_controls(std::string_view text);
-
-/** The same set, left out. */
+/** What steers a terminal is left out. */
 std::string strip_controls(std::string_view text);
 
 /** stdout's reader is gone: the program ends without a word. */

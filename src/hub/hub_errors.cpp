@@ -73,7 +73,7 @@ Error status_error(const HttpResponse& response, const HubSubject& subject) {
   if (response.status == 401) {
     return unauthorized(response, subject);
   }
-  const std::string said = escape_control(response.headers.get("X-Error-Message").substr(0, 200), false);
+  const std::string said = escape_controls(response.headers.get("X-Error-Message").substr(0, 200), LineBreaks::Escape);
   if (response.status == 403) {
     return Error(ErrorCode::Permission, "hub", "the Hub refuses access" + (said.empty() ? "" : ": " + said))
         .type("access_denied")

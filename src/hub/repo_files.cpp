@@ -20,7 +20,8 @@ constexpr size_t kMaxPath = 3000;
 
 [[noreturn]] void refuse(std::string_view path, std::string_view why) {
   throw Error(ErrorCode::Corrupt, "listing",
-              fmt::format("the repository lists a file \"{}\": {}", escape_control(path.substr(0, 200), false), why))
+              fmt::format("the repository lists a file \"{}\": {}",
+                          escape_controls(path.substr(0, 200), LineBreaks::Escape), why))
       .type("unsafe_path")
       .hint("nothing was written; ask the owner of the repository to rename it");
 }

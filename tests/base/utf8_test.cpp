@@ -25,13 +25,13 @@ TEST(Utf8, HoldsBackOnlyAnUnfinishedCharacter) {
 }
 
 TEST(Utf8, EscapesWhatSteersATerminal) {
-  EXPECT_EQ(escape_control("a\x1b[2J\x07", false), "a\\x1b[2J\\x07");
-  EXPECT_EQ(escape_control("a\n\tb", true), "a\n\tb");
-  EXPECT_EQ(escape_control("a\nb", false), "a\\x0ab");
-  EXPECT_EQ(escape_control("\xC2\x9B"
-                           "2J \xC3\xA9",
-                           false),
-            "\\x9b2J \xC3\xA9");
+  EXPECT_EQ(escape_controls("a\x1b[2J\x07"), "a\\x1b[2J\\x07");
+  EXPECT_EQ(escape_controls("a\n\tb"), "a\n\tb");
+  EXPECT_EQ(escape_controls("a\nb", LineBreaks::Escape), "a\\x0ab");
+  EXPECT_EQ(escape_controls("\xC2\x9B"
+                            "2J \xC3\xA9"),
+            "\\xc2\\x9b2J \xC3\xA9");
+  EXPECT_EQ(escape_controls("\u202Eabc\xFF"), "\\xe2\\x80\\xaeabc\\xff");
 }
 
 TEST(Utf8, FirstCharacterHasItsCodeOrIsOneBrokenByte) {
