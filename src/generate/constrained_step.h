@@ -15,10 +15,8 @@ class ConstrainedStep : public TokenSource {
  private:
   /** The model is asked for what follows before the caller handles these tokens: wasted only when it stops here. */
   void advance(int left) override;
-  mx::array run_waiting();
 
   std::optional<mx::array> logits_;  // behind all tokens, when they were asked for already
-  int steps_ = 0;
 };
 
 }  // namespace burin::generate

@@ -52,7 +52,7 @@ int32_t Constraint::settle(int32_t id, int left) {
     return follow_end();
   }
   // An end that was begun leaves no room: hardly a token has a shorter one than what is left of it.
-  if (auto end = matcher_.closing({.first = id, .known = *end_, .is_known = closed_, .most = left - 1})) {
+  if (auto end = matcher_.closing({.first = id, .known = *end_, .only_known = closed_, .most = left - 1})) {
     end_ = std::move(end);
     return id;
   }
@@ -86,24 +86,23 @@ mx::array Constraint::apply(const mx::array& logits, int left) {
 
 void Constraint::consume(int32_t id) {
   matcher_.consume(id);
-  knows_forced_ = false;
+  forced_.reset();
 }
 
 std::optional<int32_t> Constraint::take_forced() {
-  if (!knows_forced_) {
+  if (!forced_) {
     const std::vector<int32_t> ids = matcher_.forced();
     const auto end = std::ranges::find_if(ids, [this](int32_t id) { return id >= vocab_size_; });
-    forced_.assign(ids.begin(), end);
-    knows_forced_ = true;
+    forced_.emplace(ids.begin(), end);
   }
-  if (forced_.empty()) {
+  if (forced_->empty()) {
     return std::nullopt;
   }
-  const int32_t id = forced_.front();
-  forced_.pop_front();
+  const int32_t id = forced_->front();
+  forced_->pop_front();
   matcher_.consume(id);
   if (end_ && !end_->empty() && end_->front() == id) {
-    end_->erase(end_->begin());
+    follow_end();
   } else {
     end_.reset();
     next_look_ = std::numeric_limits<int>::max();

@@ -49,8 +49,7 @@ class Constraint {
   int vocab_size_;
   std::vector<uint32_t> words_;
   std::optional<std::vector<int32_t>> end_;  // tokens that would complete the text now, while they are nearly all left
-  std::deque<int32_t> forced_;               // tokens that must come next
-  bool knows_forced_ = false;                // they were asked for since a token was chosen
+  std::optional<std::deque<int32_t>> forced_;  // tokens that must come next; none: not asked since the last choice
   int next_look_ = std::numeric_limits<int>::max();  // tokens left when the end is to be looked for again
   bool closed_ = false;
 };

@@ -8,6 +8,17 @@
 #include "base/error.h"
 
 namespace burin::generate {
+namespace {
+
+/** Memory that MLX holds back is given up now and then. */
+void clear_cache_at(int step) {
+  constexpr int kInterval = 256;
+  if (step % kInterval == 0) {
+    mx::clear_cache();
+  }
+}
+
+}  // namespace
 
 void check_ids(std::span<const int32_t> ids, int vocab_size) {
   if (ids.empty()) {
@@ -18,13 +29,6 @@ void check_ids(std::span<const int32_t> ids, int vocab_size) {
     throw Error(ErrorCode::InvalidArgument, "generate",
                 fmt::format("token id {} lies outside the vocabulary of {}", *outside, vocab_size))
         .fact("param", "prompt");
-  }
-}
-
-void clear_cache_at(int step) {
-  constexpr int kInterval = 256;
-  if (step % kInterval == 0) {
-    mx::clear_cache();
   }
 }
 
@@ -39,13 +43,17 @@ void TokenSource::take(const Step& step) {
   ready_.push_back(step);
 }
 
+mx::array TokenSource::run(const mx::array& ids) {
+  mx::array logits = sequence_.last_logits(ids);
+  chooser_.remember(ids);
+  return logits;
+}
+
 /** The memory of a long forced part stays bounded; where it would matter, tokens are run one by one. */
 void TokenSource::run_long_part() {
   constexpr size_t kMostAtOnce = 512;
   if (waiting().size() >= kMostAtOnce || sequence_.depends_on_cuts()) {
-    const mx::array input = to_array(waiting());
-    mx::eval(sequence_.last_logits(input));
-    chooser_.remember(input);
+    mx::eval(run(to_array(waiting())));
   }
 }
 
@@ -61,25 +69,19 @@ std::optional<Step> TokenSource::take_forced() {
 Step TokenSource::next(int left) {
   if (ready_.empty() && !take_forced()) {
     advance(left);
+    clear_cache_at(calls_++);
   }
   const Step step = ready_.front();
   ready_.pop_front();
   return step;
 }
 
-Pending GenerateStep::start(const mx::array& input, int left) {
-  const mx::array logits = sequence_.last_logits(input);
-  chooser_.remember(input);
-  return chooser_.choose(logits, left);
-}
-
 void GenerateStep::advance(int left) {
-  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : start(to_array(waiting()), left);
+  Pending now = ahead_ ? *std::exchange(ahead_, std::nullopt) : chooser_.choose(run(to_array(waiting())), left);
   if (left > 1) {
-    ahead_ = start(now.id, left - 1);
+    ahead_ = chooser_.choose(run(now.id), left - 1);
   }
   take(chooser_.settle(now, left));
-  clear_cache_at(steps_++);
 }
 
 }  // namespace burin::generate

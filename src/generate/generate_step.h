@@ -39,6 +39,8 @@ class TokenSource {
   /** One call of the model: chooses at least one token more. */
   virtual void advance(int left) = 0;
   void take(const Step& step);
+  /** Runs tokens (N), which the processors know from then on. Shapes: -> the logits behind the last one (1, V). */
+  mx::array run(const mx::array& ids);
   /** The token that a grammar forces, if one is. */
   std::optional<Step> take_forced();
   /** What the model has not run yet: the newest token, and forced ones before it. */
@@ -52,6 +54,7 @@ class TokenSource {
   void run_long_part();
 
   std::deque<Step> ready_;  // chosen, not yet asked for
+  int calls_ = 0;           // of advance()
 };
 
 /** One token for each call of the model, without a grammar. */
@@ -65,13 +68,8 @@ class GenerateStep : public TokenSource {
    * this one still runs: wasted only when the caller stops here.
    */
   void advance(int left) override;
-  Pending start(const mx::array& input, int left);
 
   std::optional<Pending> ahead_;  // the next step, when it was queued already
-  int steps_ = 0;
 };
-
-/** Memory that MLX holds back is given up now and then. */
-void clear_cache_at(int step);
 
 }  // namespace burin::generate

@@ -16,7 +16,7 @@ std::vector<int32_t> SpeculativeStep::drafts(int left) {
 }
 
 /** The logits behind the newest token and behind each guess. */
-mx::array SpeculativeStep::run(const std::vector<int32_t>& guesses) {
+mx::array SpeculativeStep::run_with(const std::vector<int32_t>& guesses) {
   if (waiting().size() > 1) {
     chooser_.remember(to_array(waiting().first(waiting().size() - 1)));
   }
@@ -38,7 +38,7 @@ Step SpeculativeStep::choose(const mx::array& logits, int left) {
 
 void SpeculativeStep::advance(int left) {
   const std::vector<int32_t> guesses = drafts(left);
-  const mx::array rows = run(guesses);
+  const mx::array rows = run_with(guesses);
   size_t right = 0;
   for (int row = 0; row < rows.shape(0); ++row) {
     const Step step = choose(mx::slice(rows, {row, 0}, {row + 1, rows.shape(1)}), left - row);
@@ -57,7 +57,6 @@ void SpeculativeStep::advance(int left) {
   }
   draft_tokens_ += static_cast<int>(guesses.size());
   accepted_tokens_ += static_cast<int>(right);
-  clear_cache_at(calls_++);
 }
 
 }  // namespace burin::generate

@@ -24,7 +24,7 @@ class SpeculativeStep : public TokenSource {
   void advance(int left) override;
   /** Guesses that can be checked now: none where the sequence could not take a wrong one back. */
   std::vector<int32_t> drafts(int left);
-  mx::array run(const std::vector<int32_t>& guesses);
+  mx::array run_with(const std::vector<int32_t>& guesses);
   Step choose(const mx::array& logits, int left);
 
   std::unique_ptr<Drafter> drafter_;
@@ -32,7 +32,6 @@ class SpeculativeStep : public TokenSource {
   int count_;  // tokens to guess next: more after right guesses, fewer after wrong ones
   int draft_tokens_ = 0;
   int accepted_tokens_ = 0;
-  int calls_ = 0;
 };
 
 }  // namespace burin::generate

@@ -101,7 +101,7 @@ std::optional<std::vector<int32_t>> GrammarMatcher::closing(const WantedEnd& wan
                                .count = wanted.known.size(),
                                .most = static_cast<size_t>(std::max(wanted.most, 0)),
                                .first = wanted.first.value_or(-1),
-                               .is_known = wanted.is_known};
+                               .only_known = wanted.only_known};
   check_bridge(burin_matcher_closing(handle_.get(), &given, &found, buffer.out()), buffer, "grammar");
   return found ? std::optional(ids_of(buffer.text())) : std::nullopt;
 }

@@ -62,7 +62,7 @@ class GrammarMatcher {
   struct WantedEnd {
     std::optional<int32_t> first;
     std::span<const int32_t> known;
-    bool is_known = false;  // no other is looked for
+    bool only_known = false;  // no other is looked for
     int most = 0;
   };
   /**

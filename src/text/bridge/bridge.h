@@ -104,13 +104,13 @@ void burin_matcher_free(burin_matcher* matcher);
 int32_t burin_matcher_mask(burin_matcher* matcher, uint32_t* words, size_t count, burin_buffer* out);
 int32_t burin_matcher_consume(burin_matcher* matcher, int32_t id, burin_buffer* out);
 /* An end of at most `most` tokens, after the token `first` (-1: now). `known` is one without `first`; no other is
-   looked for where `is_known`. */
+   looked for where `only_known`. */
 typedef struct burin_wanted_end {
   const int32_t* known;
   size_t count;
   size_t most;
   int32_t first;
-  bool is_known;
+  bool only_known;
 } burin_wanted_end;
 /* Ids as int32_t that complete an answer in JSON, if `found`; those of `known` as far as they still do. */
 int32_t burin_matcher_closing(burin_matcher* matcher, const burin_wanted_end* wanted, bool* found, burin_buffer* out);

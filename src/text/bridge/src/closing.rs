@@ -117,11 +117,11 @@ pub struct Parts<'a> {
 }
 
 /// An end to look for: of at most `most` tokens, behind the token `first` if there is one. `known` completed the
-/// answer without it; nothing else is looked for where `is_known`.
+/// answer without it; nothing else is looked for where `only_known`.
 pub struct Wanted<'a> {
     pub first: Option<TokenId>,
     pub known: &'a [TokenId],
-    pub is_known: bool,
+    pub only_known: bool,
     pub most: usize,
 }
 
@@ -160,7 +160,7 @@ impl Ahead {
             if let Some(kept) = self.kept(parts.trie, first, wanted)? {
                 return Ok(Some(kept));
             }
-            if wanted.is_known || !self.allows(&[first])? {
+            if wanted.only_known || !self.allows(&[first])? {
                 return Ok(None);
             }
         }
@@ -184,7 +184,7 @@ impl Ahead {
             return Ok(None);
         }
         // An end that was begun has no room for more: only a token in place of its next one fits.
-        let most_skipped = if wanted.is_known { 1 } else { CONTAINED.min(known.len()) };
+        let most_skipped = if wanted.only_known { 1 } else { CONTAINED.min(known.len()) };
         for skipped in [1, 0].into_iter().chain(2..=most_skipped) {
             let rest = &known[skipped..];
             let ids = [&[first], rest, &[end]].concat();

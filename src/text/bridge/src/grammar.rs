@@ -320,14 +320,14 @@ impl Matcher {
                 forbid(out, *id);
             }
         }
-        self.forbid_early_ends(out)
+        if self.is_json { Ok(()) } else { self.forbid_early_ends(out) }
     }
 
     /// A Lark grammar can name a token that ends answers. It may come only where the text is complete with it.
     fn forbid_early_ends(&mut self, out: &mut [u32]) -> Result<()> {
         let is_set = |id: &TokenId| out.get(*id as usize / 32).is_some_and(|word| word >> (id % 32) & 1 == 1);
         let named: Vec<TokenId> = self.vocabulary.trie().eos_tokens().iter().copied().filter(is_set).collect();
-        if self.is_json || named.is_empty() || self.is_stopped() || self.is_accepting()? {
+        if named.is_empty() || self.is_stopped() || self.is_accepting()? {
             return Ok(());
         }
         for id in named {

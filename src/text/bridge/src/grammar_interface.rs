@@ -105,7 +105,7 @@ pub struct WantedEnd {
     count: usize,
     most: usize,
     first: i32,
-    is_known: bool,
+    only_known: bool,
 }
 
 #[no_mangle]
@@ -116,9 +116,9 @@ pub unsafe extern "C" fn burin_matcher_closing(
     out: *mut Buffer,
 ) -> i32 {
     let result = guarded(Status::Internal, || {
-        let WantedEnd { known, count, most, first, is_known } = *wanted;
+        let WantedEnd { known, count, most, first, only_known } = *wanted;
         let known = slice(known, count).iter().map(|id| token_id(*id)).collect::<Result<Vec<u32>>>()?;
-        let ids = (*matcher).closing(&Wanted { first: u32::try_from(first).ok(), known: &known, is_known, most });
+        let ids = (*matcher).closing(&Wanted { first: u32::try_from(first).ok(), known: &known, only_known, most });
         *found = ids.is_some();
         Ok(bytes_of(&ids.unwrap_or_default()))
     });
