@@ -278,12 +278,16 @@ void WeightFiles::run_jobs(const ReadOptions& options) {
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;
   std::exception_ptr failure;
-  const auto work = [&](bool reports) {
+  using Report = std::function<void(double)>;
+  const auto work = [&](const std::function<void()>& wait, const Report& report) {
     try {
+      if (wait) {
+        wait();
+      }
       for (size_t i = next++; i < total; i = next++) {
         i < jobs_.size() ? run(jobs_[i]) : computations_[i - jobs_.size()]();
-        if (reports && options.on_progress) {
-          options.on_progress(static_cast<double>(i + 1) / static_cast<double>(total));
+        if (report) {
+          report(static_cast<double>(i + 1) / static_cast<double>(total));
         }
       }
     } catch (...) {
@@ -295,14 +299,9 @@ void WeightFiles::run_jobs(const ReadOptions& options) {
   {
     std::vector<std::jthread> helpers;
     for (int i = 1; i < options.threads; ++i) {
-      helpers.emplace_back([&, waits = i == 1 && options.wait_for_cpu] {
-        if (waits) {
-          options.wait_for_cpu();
-        }
-        work(/* reports = */ false);
-      });
+      helpers.emplace_back(work, i == 1 ? options.wait_for_cpu : nullptr, nullptr);
     }
-    work(/* reports = */ true);
+    work(nullptr, options.on_progress);
   }
   jobs_.clear();
   computations_.clear();
