@@ -60,25 +60,25 @@ inline FourPieces sixteen_codes(const uint8_t* from, int64_t distance) {
       __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
 }
 
-/** The pieces of `rows` rows, 1 or 4, side by side; a row's pieces are 64 bytes apart. */
-template <int rows>
-inline void put_pieces(const std::array<FourPieces, rows>& of, std::byte* to) {
-  std::array<FourPieces, 4> turned{of[0]};
-  if constexpr (rows == 4) {
-    const FourPieces a = __builtin_shufflevector(of[0], of[1], 0, 4, 1, 5);
-    const FourPieces b = __builtin_shufflevector(of[0], of[1], 2, 6, 3, 7);
-    const FourPieces c = __builtin_shufflevector(of[2], of[3], 0, 4, 1, 5);
-    const FourPieces d = __builtin_shufflevector(of[2], of[3], 2, 6, 3, 7);
-    turned = {__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(a, c, 2, 3, 6, 7),
-              __builtin_shufflevector(b, d, 0, 1, 4, 5), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
+/** The pieces of a row, 64 bytes apart. */
+inline void put_pieces(const std::array<FourPieces, 1>& of, std::byte* to) {
+  for (size_t i = 0; i < 4; ++i) {
+    const uint32_t piece = of[0][i];
+    std::memcpy(to + 64 * i, &piece, sizeof piece);
   }
+}
+
+/** The same of four rows, side by side. */
+inline void put_pieces(const std::array<FourPieces, 4>& of, std::byte* to) {
+  const FourPieces a = __builtin_shufflevector(of[0], of[1], 0, 4, 1, 5);
+  const FourPieces b = __builtin_shufflevector(of[0], of[1], 2, 6, 3, 7);
+  const FourPieces c = __builtin_shufflevector(of[2], of[3], 0, 4, 1, 5);
+  const FourPieces d = __builtin_shufflevector(of[2], of[3], 2, 6, 3, 7);
+  const std::array<FourPieces, 4> turned{
+      __builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(a, c, 2, 3, 6, 7),
+      __builtin_shufflevector(b, d, 0, 1, 4, 5), __builtin_shufflevector(b, d, 2, 3, 6, 7)};
   for (size_t i = 0; i < turned.size(); ++i) {
-    if constexpr (rows == 4) {
-      std::memcpy(to + 64 * i, &turned[i], sizeof turned[i]);
-    } else {
-      const uint32_t piece = of[0][i];
-      std::memcpy(to + 64 * i, &piece, sizeof piece);
-    }
+    std::memcpy(to + 64 * i, &turned[i], sizeof turned[i]);
   }
 }
 
@@ -93,7 +93,7 @@ void pack_nibbles(const QuantizedMatrix& from, int64_t row, int64_t s, int64_t r
       for (int i = 0; i < rows; ++i) {
         pieces[i] = sixteen_codes(from.row(row + i) + (s * span + block + j) / 2, half / 2);
       }
-      put_pieces<rows>(pieces, codes + (block / 2 + j) * 16 + r * 4);
+      put_pieces(pieces, codes + (block / 2 + j) * 16 + r * 4);
     }
   }
 }
