@@ -106,17 +106,14 @@ bool steers_terminal(const Character& character) {
 
 std::string escape_controls(std::string_view text, LineBreaks breaks) {
   std::string out;
-  while (!text.empty()) {
-    const Character character = first_character(text);
+  for_each_character(text, [&](const Character& character, std::string_view bytes) {
     const bool breaks_line = character.code == '\n' || character.code == '\t';
-    const std::string_view bytes = text.substr(0, character.length);
     if (steers_terminal(character) || (breaks_line && breaks == LineBreaks::Escape)) {
       std::ranges::for_each(bytes, [&out](char byte) { append_hex(out, static_cast<uint8_t>(byte)); });
     } else {
       out += bytes;
     }
-    text.remove_prefix(character.length);
-  }
+  });
   return out;
 }
 

@@ -20,6 +20,16 @@ struct Character {
 /** The first character of `text`, which is not empty. One that the end cuts off is broken. */
 Character first_character(std::string_view text);
 
+/** Calls `use(character, bytes)` for every character of `text`. */
+template <typename Use>
+void for_each_character(std::string_view text, Use&& use) {
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    use(character, text.substr(0, character.length));
+    text.remove_prefix(character.length);
+  }
+}
+
 /** Length of the longest prefix that does not end inside a character; broken bytes count as characters. */
 size_t whole_utf8_prefix(std::string_view text);
 

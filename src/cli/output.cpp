@@ -30,11 +30,9 @@ bool write_all(int fd, std::string_view text) {
 
 std::string strip_controls(std::string_view text) {
   std::string kept;
-  while (!text.empty()) {
-    const Character character = first_character(text);
-    kept += steers_terminal(character) ? "" : text.substr(0, character.length);
-    text.remove_prefix(character.length);
-  }
+  for_each_character(text, [&kept](const Character& character, std::string_view bytes) {
+    kept += steers_terminal(character) ? "" : bytes;
+  });
   return kept;
 }
 

@@ -18,7 +18,6 @@ struct Range {
 constexpr std::string_view kFence = "```";
 constexpr size_t kTab = 8;
 constexpr size_t kNarrowest = 12;  // columns; below this nearly every word would be broken
-constexpr char32_t kFirstWide = 0x1100;
 
 // What stands above, below or around the character before it, and what is not seen at all.
 constexpr std::array<Range, 9> kNoCell{{{0x0300, 0x036F},
@@ -54,16 +53,13 @@ size_t cells(char32_t code) {
   if (is_in(kNoCell, code)) {
     return 0;
   }
-  return code >= kFirstWide && is_in(kTwoCells, code) ? 2 : 1;
+  return is_in(kTwoCells, code) ? 2 : 1;
 }
 
 std::string WordWrap::add(std::string_view text) {
   std::string out;
-  while (!text.empty()) {
-    const Character character = first_character(text);
-    add_character(text.substr(0, character.length), character.code, out);
-    text.remove_prefix(character.length);
-  }
+  for_each_character(
+      text, [&](const Character& character, std::string_view bytes) { add_character(bytes, character.code, out); });
   return out;
 }
 
