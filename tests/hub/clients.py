@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
 from trees import assert_sound, offline
 
 FULL = os.environ.get("BURIN_FULL") == "1"
@@ -74,7 +74,9 @@ class Python:
 
     def get(self, pull, cache):
         patterns = {"allow_patterns": list(pull.include) or None, "ignore_patterns": list(pull.exclude) or None}
-        where = {"endpoint": self.endpoint, "cache_dir": cache, "max_workers": 4}
+        # Without links its workers race for a blob of several names: one moves it while another copies it.
+        workers = 1 if constants.HF_HUB_DISABLE_SYMLINKS else 4
+        where = {"endpoint": self.endpoint, "cache_dir": cache, "max_workers": workers}
         return snapshot_download(pull.repo, revision=pull.revision, token=pull.token or False, **patterns, **where)
 
     def read_offline(self, pull, cache):
